@@ -1,0 +1,1 @@
+"""Repositories, checkouts, diffs and sandboxes: everything untrusted is reached through this room."""

@@ -1,0 +1,1 @@
+"""The Sandbox contract (contract.py) and its implementations."""
