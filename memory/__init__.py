@@ -1,1 +1,37 @@
-"""memory."""
+"""What outlives a process: the Journal (what happened), the Ledger (what it cost), the file store (bytes by content).
+
+store = Store.open(state_dir)           one SQLite file, shared by all processes of this user
+run_id = Runs(store).create(request)    a row for each Run; everything else about it derives from its Journal
+journal = Journal(store, run_id)        append-only events
+ledger = Ledger(store, run_id, budget)  reserve before, settle after: settled + reserved <= budget, always
+digest = store.files.put(data)          content-addressed bytes (patches, logs)
+"""
+
+from memory.budget import Amounts, Budget
+from memory.errors import BudgetSyntaxError, LimitExceeded, MemoryRoomError, StoreUnusable, UnknownRun
+from memory.files import FileStore, write_whole
+from memory.journal import Event, Journal
+from memory.ledger import Bill, Ledger, Reservation
+from memory.runs import RunRecord, Runs, process_started
+from memory.store import Store
+
+__all__ = [
+    "Amounts",
+    "Bill",
+    "Budget",
+    "BudgetSyntaxError",
+    "Event",
+    "FileStore",
+    "Journal",
+    "Ledger",
+    "LimitExceeded",
+    "MemoryRoomError",
+    "Reservation",
+    "RunRecord",
+    "Runs",
+    "Store",
+    "StoreUnusable",
+    "UnknownRun",
+    "process_started",
+    "write_whole",
+]

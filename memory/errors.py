@@ -1,0 +1,42 @@
+"""Everything that can go wrong in this room.
+
+MemoryRoomError
+├── LimitExceeded(kind, limit, used, where)   a limit of the Run is reached: no retry within the same Budget
+├── BudgetSyntaxError                         a budget that cannot be read: bad input (also a ValueError)
+├── UnknownRun                                no Run, or more than one, has that id (also a LookupError)
+└── StoreUnusable                             the state directory cannot be read or written: mend it, then retry
+"""
+
+from __future__ import annotations
+
+
+class MemoryRoomError(Exception):
+    """The root of this room's errors."""
+
+
+class LimitExceeded(MemoryRoomError):
+    """A limit of the Run is reached. Every limit in Runoff that ends work raises this one.
+
+    kind: what is limited ("wall_s", "candidates", "tokens", "usd", "sandbox_s").
+    limit, used: in that kind's unit; `used` counts what is settled and reserved.
+    where: the stage that asked for more.
+    """
+
+    def __init__(self, kind: str, limit: float, used: float, where: str) -> None:
+        super().__init__(f"{where}: the budget's {kind} is used up ({used:g} of {limit:g})")
+        self.kind = kind
+        self.limit = limit
+        self.used = used
+        self.where = where
+
+
+class BudgetSyntaxError(MemoryRoomError, ValueError):
+    """A budget text that cannot be read."""
+
+
+class UnknownRun(MemoryRoomError, LookupError):
+    """No Run has that id, or the prefix fits several."""
+
+
+class StoreUnusable(MemoryRoomError, OSError):
+    """The state directory or its database cannot be used."""

@@ -1,0 +1,56 @@
+"""Bytes by content: what a Run keeps that is too large for an event (patches, logs, test reports)."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from memory.errors import StoreUnusable
+
+
+class FileStore:
+    """A directory of files named by the SHA-256 of their content. Writing the same bytes twice writes once."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def put(self, data: bytes) -> str:
+        """Keep `data`; returns its digest (64 hexadecimal digits). The file appears whole or not at all."""
+        digest = hashlib.sha256(data).hexdigest()
+        path = self._path(digest)
+        if not path.exists():
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                write_whole(path, data)
+            except OSError as error:
+                raise StoreUnusable(f"{path} cannot be written: {error}") from error
+        return digest
+
+    def get(self, digest: str) -> bytes:
+        """The bytes of a digest. StoreUnusable when they are missing or no longer what was written."""
+        try:
+            data = self._path(digest).read_bytes()
+        except OSError as error:
+            raise StoreUnusable(f"file {digest} is not in the store {self._root}: {error}") from error
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise StoreUnusable(f"file {digest} in {self._root} is damaged; remove it")
+        return data
+
+    def _path(self, digest: str) -> Path:
+        return self._root / digest[:2] / digest
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write beside, then rename, so that a reader sees the old file, the new one, or none."""
+    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+        Path(beside).replace(path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            Path(beside).unlink()
+        raise

@@ -1,0 +1,70 @@
+"""The append-only record of a Run: the only truth about what happened."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from memory.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened. seq: 1, 2, 3, … within the Run. at: seconds since the epoch."""
+
+    seq: int
+    at: float
+    kind: str
+    data: Mapping[str, Any]
+
+    def as_json(self) -> str:
+        """One line of `journal.jsonl`."""
+        return json.dumps({"seq": self.seq, "at": round(self.at, 6), "kind": self.kind, **self.data})
+
+
+class Journal:
+    """The events of one Run."""
+
+    def __init__(self, store: Store, run_id: str) -> None:
+        self._store = store
+        self.run_id = run_id
+        self._listeners: list[Callable[[Event], None]] = []
+
+    def append(self, kind: str, data: Mapping[str, Any] | None = None) -> Event:
+        """Write one event; it is durable when this returns. `data` must be JSON: no bytes, no objects."""
+        text = json.dumps(data or {})
+        with self._store.transaction() as connection:
+            (seq,) = connection.execute(
+                "SELECT coalesce(max(seq), 0) + 1 FROM events WHERE run_id = ?", (self.run_id,)
+            ).fetchone()
+            event = Event(seq, time.time(), kind, json.loads(text))
+            connection.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?)", (self.run_id, seq, event.at, kind, text))
+        for listener in self._listeners:
+            listener(event)
+        return event
+
+    def record(self, kind: str, **data: Any) -> None:
+        """The same as `append`, in the form that the scheduler calls."""
+        self.append(kind, data)
+
+    def on_event(self, listener: Callable[[Event], None]) -> None:
+        """Call `listener` after each event that this object writes."""
+        self._listeners.append(listener)
+
+    def events(self, after: int = 0) -> list[Event]:
+        """The events with a seq above `after`, in order, whoever wrote them."""
+        return self._read("seq > ? ORDER BY seq", after)
+
+    def last(self, *kinds: str) -> Event | None:
+        """The newest event of one of these kinds."""
+        marks = ", ".join("?" * len(kinds))
+        newest = self._read(f"kind IN ({marks}) ORDER BY seq DESC LIMIT 1", *kinds)
+        return newest[0] if newest else None
+
+    def _read(self, where: str, *values: object) -> list[Event]:
+        columns = "SELECT seq, at, kind, data FROM events WHERE run_id = ? AND "
+        rows = self._store.query(columns + where, self.run_id, *values)
+        return [Event(seq, at, kind, json.loads(data)) for seq, at, kind, data in rows]
