@@ -1,1 +1,39 @@
-"""selection."""
+"""The count: candidates and ballots go in, a verdict comes out, and what to spend next.
+
+Pure: plain values in, plain values out; no I/O, no model, no clock. Somebody else applies patches and runs tests.
+
+    survivors, dropped = drop(candidates)      what cannot be right never reaches a test
+    classes = classify(survivors)              candidates that are the same program, counted once
+    standings = count(classes, probes, ballots)
+    verdict = decide(...)                      the winner, its confidence, every ballot, what it cost
+    next_step(progress)                        between waves: stop, or sample more
+"""
+
+from selection.allocation import Decision, Progress, next_step
+from selection.ballots import Ballot, Outcome, Probe, ProbeKind
+from selection.candidates import Candidate, Change, Provenance
+from selection.classes import EquivalenceClass, classify
+from selection.count import Standing, count
+from selection.drop import Dropped, drop
+from selection.verdict import Verdict, decide
+
+__all__ = [
+    "Ballot",
+    "Candidate",
+    "Change",
+    "Decision",
+    "Dropped",
+    "EquivalenceClass",
+    "Outcome",
+    "Probe",
+    "ProbeKind",
+    "Progress",
+    "Provenance",
+    "Standing",
+    "Verdict",
+    "classify",
+    "count",
+    "decide",
+    "drop",
+    "next_step",
+]

@@ -1,0 +1,40 @@
+"""A Candidate: a patch, where it came from, and nothing that says whether it is right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One file of a patch: its whole content on base and with the patch; None where the file does not exist."""
+
+    path: str
+    before: bytes | None
+    after: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Who made a Candidate. `step` says in a few words what it did ("line 12: `<` becomes `<=`")."""
+
+    policy: str
+    step: str = ""
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A patch that somebody proposes.
+
+    patch: in git's format. score: the policy's own opinion, any unit, higher is better, comparable within one
+    policy only; it breaks ties and has no vote. behaviour: a key that is equal for candidates that gave equal results
+    on generated inputs, None when that was not observed.
+    """
+
+    id: str
+    patch: bytes
+    changes: tuple[Change, ...]
+    provenance: Provenance
+    score: float = 0.0
+    behaviour: str | None = None

@@ -1,0 +1,59 @@
+"""Equivalence classes: candidates that are the same program are tested once and counted together."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from selection.candidates import Candidate, Change
+from selection.syntax import Unparsable, normalised
+
+
+@dataclass(frozen=True, slots=True)
+class EquivalenceClass:
+    """Candidates with one meaning. The first member stands for all; `id` depends on the meaning alone."""
+
+    id: str
+    members: tuple[Candidate, ...]
+
+    @property
+    def representative(self) -> Candidate:
+        return self.members[0]
+
+    @property
+    def score(self) -> float:
+        return max(member.score for member in self.members)
+
+
+def classify(candidates: Sequence[Candidate]) -> tuple[EquivalenceClass, ...]:
+    """Group candidates by the normalised syntax of the files that they change (by the bytes, where it is not Python).
+
+    Members are ordered by score, then by id, so that the result does not depend on the order of `candidates`.
+    """
+    groups: dict[str, list[Candidate]] = {}
+    for candidate in candidates:
+        groups.setdefault(_key(candidate), []).append(candidate)
+    classes = (
+        EquivalenceClass(key, tuple(sorted(members, key=lambda member: (-member.score, member.id))))
+        for key, members in groups.items()
+    )
+    return tuple(sorted(classes, key=lambda each: (-each.score, each.id)))
+
+
+def _key(candidate: Candidate) -> str:
+    digest = hashlib.sha256()
+    for change in sorted(candidate.changes, key=lambda change: change.path):
+        digest.update(change.path.encode("utf-8", "surrogateescape") + b"\0" + _meaning(change) + b"\0")
+    return digest.hexdigest()[:12]
+
+
+def _meaning(change: Change) -> bytes:
+    if change.after is None:
+        return b"deleted"
+    if change.path.endswith(".py"):
+        try:
+            return normalised(change.after).encode("utf-8", "surrogatepass")
+        except Unparsable:
+            return change.after
+    return change.after

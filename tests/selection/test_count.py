@@ -1,0 +1,135 @@
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from selection import Ballot, Candidate, Change, Probe, Provenance, classify, count, decide, drop
+
+COST = {"wall_s": 1.0, "stages": {}}
+
+
+def candidate(name: str, after: str, *, before: str = "x = 1\n", path: str = "m.py", score: float = 0.0) -> Candidate:
+    change = Change(path, before.encode(), after.encode())
+    return Candidate(name, f"patch {name}".encode(), (change,), Provenance("repair"), score)
+
+
+def test_candidates_that_cannot_be_right_are_dropped_with_the_reason() -> None:
+    _, dropped = drop(
+        [
+            candidate("nothing", "x = 1\n"),
+            candidate("comment", "x = 1  # one\n"),
+            candidate("docstring", '"""Doc."""\nx = 1\n'),
+            candidate("broken", "x = = 1\n"),
+            candidate("test", "x = 2\n", path="tests/test_m.py"),
+            candidate("blank", "a  b\n", before="a b\n", path="notes.txt"),
+        ]
+    )
+    reasons = {each.candidate.id: each.reason for each in dropped}
+    assert reasons["nothing"] == "it changes nothing"
+    assert reasons["test"] == "it changes only tests"
+    assert reasons["broken"].startswith("m.py no longer parses")
+    assert all("only comments" in reasons[name] for name in ("comment", "docstring", "blank"))
+
+
+def test_a_new_file_a_deleted_file_and_a_file_that_never_parsed_are_not_dropped() -> None:
+    added = Candidate("new", b"", (Change("new.py", None, b"x = 1\n"),), Provenance("repair"))
+    deleted = Candidate("gone", b"", (Change("old.py", b"x = 1\n", None),), Provenance("repair"))
+    template = candidate("template", "x = {{ b }}}\n", before="x = {{ a }}}\n")
+    standing, dropped = drop([added, deleted, template])
+    assert [each.id for each in standing] == ["new", "gone", "template"]
+    assert not dropped
+
+
+def test_the_same_program_in_another_form_is_one_class() -> None:
+    classes = classify(
+        [
+            candidate("plain", "x = f(1, 2)\n", score=1),
+            candidate("spaced", "x = f(1,\n      2)  # two\n", score=2),
+            candidate("other", "x = f(2, 1)\n"),
+        ]
+    )
+    assert [[member.id for member in each.members] for each in classes] == [["spaced", "plain"], ["other"]]
+
+
+def verdict_of(candidates: list[Candidate], probes: list[Probe], ballots: list[Ballot]) -> str | None:
+    standing, dropped = drop(candidates)
+    standings = count(classify(standing), probes, ballots)
+    return decide(standings, dropped, probes, ballots, stopped="it was enough", cost=COST).winner
+
+
+def test_a_class_that_breaks_a_test_loses_to_one_that_does_not_whatever_its_score() -> None:
+    risky, safe = candidate("risky", "x = 2\n", score=9), candidate("safe", "x = 3\n")
+    ids = {each.representative.id: each.id for each in classify([risky, safe])}
+    probes = [Probe("t", "target"), Probe("r", "regression")]
+    ballots = [Ballot("t", each, "passed") for each in ids.values()]
+    ballots += [Ballot("r", ids["risky"], "failed"), Ballot("r", ids["safe"], "passed")]
+    assert verdict_of([risky, safe], probes, ballots) == "safe"
+
+
+def test_a_target_without_a_ballot_is_not_met() -> None:
+    only = candidate("only", "x = 2\n")
+    (each,) = classify([only])
+    probes = [Probe("t1", "target"), Probe("t2", "target")]
+    other = Ballot("t2", "another class", "passed")
+    assert verdict_of([only], probes, [Ballot("t1", each.id, "passed"), other]) is None
+
+
+def test_documented_examples_outvote_the_policys_own_order() -> None:
+    first, second = candidate("first", "x = 2\n", score=9), candidate("second", "x = 3\n", score=1)
+    ids = {each.representative.id: each.id for each in classify([first, second])}
+    probes = [Probe("t", "target"), Probe("e", "example")]
+    ballots = [Ballot("t", each, "passed") for each in ids.values()]
+    ballots += [Ballot("e", ids["first"], "failed"), Ballot("e", ids["second"], "passed")]
+    assert verdict_of([first, second], probes, ballots) == "second"
+
+
+def test_without_candidates_the_verdict_says_why() -> None:
+    verdict = decide((), (), (), (), stopped="every proposal was tried (12)", cost=COST)
+    assert (verdict.winner, verdict.confidence) == (None, 0.0)
+    assert verdict.reason == "no patch found: every proposal was tried (12)"
+
+
+OUTCOMES = st.sampled_from(["passed", "failed"])
+TABLES = st.lists(st.tuples(st.integers(0, 5), OUTCOMES, OUTCOMES, OUTCOMES), min_size=1, max_size=6)
+PROBES = [Probe("t", "target"), Probe("r", "regression"), Probe("e", "example")]
+
+
+@given(TABLES, st.randoms(use_true_random=False))
+def test_the_winner_does_not_depend_on_the_order_of_candidates_probes_or_ballots(
+    table: list[tuple[int, str, str, str]], shuffle: random.Random
+) -> None:
+    candidates, ballots = _world(table)
+    expected = verdict_of(candidates, PROBES, ballots)
+    mixed, probes, votes = candidates[:], PROBES[:], ballots[:]
+    for each in (mixed, probes, votes):
+        shuffle.shuffle(each)
+    assert verdict_of(mixed, probes, votes) == expected
+
+
+@given(TABLES)
+def test_a_probe_that_nobody_voted_on_changes_nothing(table: list[tuple[int, str, str, str]]) -> None:
+    candidates, ballots = _world(table)
+    silent = [*PROBES, Probe("silent", "target"), Probe("mute", "regression")]
+    assert verdict_of(candidates, silent, ballots) == verdict_of(candidates, PROBES, ballots)
+
+
+@given(TABLES, st.integers(0, 5))
+def test_a_copy_of_a_candidate_never_makes_its_class_lose(table: list[tuple[int, str, str, str]], which: int) -> None:
+    candidates, ballots = _world(table)
+    winner = verdict_of(candidates, PROBES, ballots)
+    copied = candidates[which % len(candidates)]
+    twin = Candidate("z" + copied.id, copied.patch, copied.changes, copied.provenance, copied.score)
+    assert verdict_of([*candidates, twin], PROBES, ballots) == winner
+
+
+def _world(table: list[tuple[int, str, str, str]]) -> tuple[list[Candidate], list[Ballot]]:
+    candidates = [
+        candidate(f"c{number}", f"x = {number + 2}\n", score=score) for number, (score, *_) in enumerate(table)
+    ]
+    ids = {each.representative.id: each.id for each in classify(candidates)}
+    ballots = [
+        Ballot(probe.id, ids[f"c{number}"], outcome)  # type: ignore[arg-type]
+        for number, (_, *outcomes) in enumerate(table)
+        for probe, outcome in zip(PROBES, outcomes, strict=True)
+    ]
+    return candidates, ballots
