@@ -1,0 +1,1 @@
+"""Makes `lending` importable when the tests run from the repository's root."""
