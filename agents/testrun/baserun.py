@@ -1,0 +1,162 @@
+"""The tests as they are before any patch: which fail, which pass, how long each takes, what each executes.
+
+A bug that loops for ever is the rule, a slow test is legitimate, and the two look alike for a while. So every test
+first gets a short limit of CPU time; of those that reach it, one per test function gets a generous one. If that one
+ends, the whole function is slow and runs again in peace; if not, its cases count as failing. Where the time for such
+checks is used up, a test counts as `slow`: no try waits for it, only the final verification with its generous limits.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from agents.errors import CollectionFailed, HarnessFailed, NothingFails
+from agents.testrun.protocol import Outcome
+from agents.testrun.session import Limit, TestSession
+
+SHORT = Limit(0.5, 30.0)
+GENEROUS = Limit(10.0, 60.0)
+CHECKS_CPU_S = 25.0  # for all checks of tests that reached the short limit
+TRACED_CPU_S = 30.0  # for all traced runs
+MAX_FAILING_TRACED = 40
+_TIMEOUT = re.compile(r"time(d)?[ _-]?out", re.IGNORECASE)
+Coverage = Mapping[str, Mapping[str, frozenset[int]]]  # test -> file -> lines that it executed
+
+
+@dataclass(frozen=True, slots=True)
+class BaseRun:
+    """What the tests say of base. failing, passing and slow are disjoint; skipped and xfailed tests are in none."""
+
+    outcomes: Mapping[str, Outcome]
+    failing: tuple[str, ...]
+    passing: tuple[str, ...]
+    slow: tuple[str, ...]
+    cpu_s: float
+
+    @property
+    def spawns(self) -> bool:
+        """Whether a failing test starts programs, which see the files and not what is tried in memory."""
+        return any(self.outcomes[test].spawned for test in self.failing)
+
+    def limit(self, test: str) -> Limit:
+        """What a try may take for a test: tight, since most that exceed it never end."""
+        typical = self._typical(test)
+        return Limit(0.1 + 10 * typical.cpu_s, 5.0 + 10 * typical.wall_s)
+
+    def generous_limit(self, test: str) -> Limit:
+        """What the verification of a patch may take for a test."""
+        typical = self._typical(test)
+        return Limit(GENEROUS.cpu_s + 20 * typical.cpu_s, GENEROUS.wall_s + 20 * typical.wall_s)
+
+    def _typical(self, test: str) -> Limit:
+        outcome = self.outcomes[test]
+        if not never_ends(outcome):
+            return Limit(outcome.cpu_s, outcome.wall_s)
+        cases = [self.outcomes[each] for each in self.passing if _function(each) == _function(test)]
+        return Limit(
+            max((case.cpu_s for case in cases), default=0.0), max((case.wall_s for case in cases), default=0.0)
+        )
+
+
+async def base_run(session: TestSession) -> BaseRun:
+    """Run everything that was collected. Raises CollectionFailed, NothingFails, HarnessFailed."""
+    if session.collection_errors:
+        more = len(session.collection_errors) - 1
+        raise CollectionFailed(
+            f"the tests cannot be collected: {session.collection_errors[0]}"
+            + (f" (and {more} more)" if more else "")
+            + "; mend the import, or name the tests that matter with --test"
+        )
+    report = await session.run(dict.fromkeys(session.tests, SHORT))
+    if report.refused is not None:
+        raise HarnessFailed(f"the tests do not run: {report.refused}")
+    outcomes = {outcome.unit: outcome for outcome in report.outcomes}
+    cpu_s, unchecked = report.cpu_s, set[str]()
+    for cases in _by_function(test for test in session.tests if outcomes[test].timed_out):
+        if cpu_s - report.cpu_s > CHECKS_CPU_S:
+            unchecked.update(cases)
+            continue
+        spent = await _check(session, cases, outcomes)
+        cpu_s += spent
+    failing = [test for test in session.tests if outcomes[test].broken and test not in unchecked]
+    cpu_s += await _calibrate(session, failing, outcomes)
+    if not failing:
+        raise NothingFails(_nothing_fails(len(outcomes), len(unchecked)))
+    passing = tuple(test for test in session.tests if outcomes[test].status in ("passed", "xpassed"))
+    slow = tuple(test for test in session.tests if test in unchecked)
+    return BaseRun(outcomes, tuple(failing), passing, slow, cpu_s)
+
+
+async def _check(session: TestSession, cases: Sequence[str], outcomes: dict[str, Outcome]) -> float:
+    """Give the first of the cases of one test function a generous limit, and the others too if it ends within it."""
+    first = await session.run({cases[0]: GENEROUS})
+    ended = [outcome for outcome in first.outcomes if not outcome.timed_out]
+    outcomes.update((outcome.unit, outcome) for outcome in ended)
+    if not ended or ended[0].broken or len(cases) == 1:
+        return first.cpu_s
+    rest = await session.run(dict.fromkeys(cases[1:], GENEROUS))
+    outcomes.update((outcome.unit, outcome) for outcome in rest.outcomes)
+    return first.cpu_s + rest.cpu_s
+
+
+async def _calibrate(session: TestSession, failing: Sequence[str], outcomes: dict[str, Outcome]) -> float:
+    """Measure failing tests as a try will run them, first in a fresh child: what is imported late costs time there."""
+    ends = [test for test in failing if not never_ends(outcomes[test])][:MAX_FAILING_TRACED]
+    report = await session.run(dict.fromkeys(ends, GENEROUS))
+    for outcome in report.outcomes:
+        if outcome.broken and outcome.cpu_s > outcomes[outcome.unit].cpu_s:
+            outcomes[outcome.unit] = outcome
+    return report.cpu_s
+
+
+async def coverage(session: TestSession, base: BaseRun) -> Coverage:
+    """Lines of the repository's files that each test executes: the failing tests, then as many passing ones as the
+    time allows, quick ones first. Tests that never end count with what they executed until their limit."""
+    found: dict[str, dict[str, frozenset[int]]] = {}
+    quick = sorted(base.passing, key=lambda test: base.outcomes[test].cpu_s)
+    spent = 0.0
+    for tests in (base.failing[:MAX_FAILING_TRACED], *_slices(quick, 50)):
+        if spent > TRACED_CPU_S:
+            break
+        report = await session.run({test: _traced(base, test) for test in tests}, trace=True)
+        spent += report.cpu_s
+        for outcome in report.outcomes:
+            if outcome.lines:
+                found[outcome.unit] = {file: frozenset(lines) for file, lines in outcome.lines.items()}
+    return found
+
+
+def _traced(base: BaseRun, test: str) -> Limit:
+    limit = base.limit(test)
+    return Limit(0.3 + 3 * limit.cpu_s, 3 * limit.wall_s)
+
+
+def _slices(tests: Sequence[str], size: int) -> list[Sequence[str]]:
+    return [tests[start : start + size] for start in range(0, len(tests), size)]
+
+
+def never_ends(outcome: Outcome) -> bool:
+    """Whether a limit ended it: the session's, or one that the tests keep themselves (pytest-timeout, an alarm)."""
+    return outcome.timed_out or (outcome.broken and _TIMEOUT.search(outcome.text[:200]) is not None)
+
+
+def _function(test: str) -> str:
+    """A parametrised test without its case."""
+    return test.split("[", 1)[0]
+
+
+def _by_function(tests: Iterable[str]) -> list[list[str]]:
+    groups: dict[str, list[str]] = {}
+    for test in tests:
+        groups.setdefault(_function(test), []).append(test)
+    return list(groups.values())
+
+
+def _nothing_fails(ran: int, unchecked: int) -> str:
+    late = f" ({unchecked} more take longer than can be waited for)" if unchecked else ""
+    return (
+        f"all {ran - unchecked} tests pass{late}, so nothing says when the issue is solved; "
+        "add a test that fails because of it, or name one with --test"
+    )
