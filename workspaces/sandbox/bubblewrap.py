@@ -1,0 +1,300 @@
+"""Sandboxes made of bare namespaces by bubblewrap (bwrap): light enough to start a hundred in a second.
+
+An idle sandbox is bwrap's own init and a `sleep`. Commands come from outside: one supervisor for all sandboxes of this
+process forks them, and they enter the namespaces, the control groups and an unprivileged user on their way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from workspaces.errors import ProtocolError, SandboxDied, SandboxFileError, SandboxUnavailable
+from workspaces.live import Live
+from workspaces.sandbox.cgroups import Group, hierarchies
+from workspaces.sandbox.contract import WORKSPACE, Availability, ExecResult, Limits, Process, SandboxSpec
+from workspaces.sandbox.link import Execution, Link
+
+SUPERVISOR = Path(__file__).with_name("supervisor.py")
+SANDBOX_UID = 64_321  # the user of commands when the owner is root: nobody's on any system that we know of
+_INSTALL = "install it: apt-get install bubblewrap (or your system's equivalent)"
+_ENV = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/tmp/home",  # noqa: S108  (the sandbox's own)
+    "LANG": "C.UTF-8",
+    "TMPDIR": "/tmp",  # noqa: S108
+}
+_ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime", "nsswitch.conf", "ssl/certs")
+
+
+class Bubblewrap:
+    """The provider. One supervisor process, started with the first sandbox."""
+
+    name = "bubblewrap"
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self._link: Link | None = None
+        self._starting: dict[int, asyncio.Future[int]] = {}
+        self._sandboxes: dict[int, BubblewrapSandbox] = {}
+        self._lock = asyncio.Lock()
+
+    async def available(self) -> Availability:
+        version = await asyncio.to_thread(_version)
+        if version is None:
+            return Availability(False, "bwrap is not installed", _INSTALL)
+        try:
+            with self._live.directory("probe") as workspace:
+                sandbox = await self.start(SandboxSpec(workspace))
+                try:
+                    result = await sandbox.exec(["true"], timeout_s=10)
+                finally:
+                    await sandbox.close()
+        except (SandboxUnavailable, SandboxDied) as error:
+            return Availability(False, f"bubblewrap {version}: {error}", _namespaces_remedy())
+        if not result.ok:
+            detail = result.stderr.decode("utf-8", "replace").strip()
+            return Availability(False, f"bubblewrap {version} runs nothing: {detail}", _namespaces_remedy())
+        how = "as root" if os.geteuid() == 0 else "without root"
+        limits = ", ".join(sorted(hierarchies())) or "none, so limits hold for each process alone"
+        return Availability(True, f"bubblewrap {version}, {how}; control groups: {limits}")
+
+    async def start(self, spec: SandboxSpec) -> BubblewrapSandbox:
+        if shutil.which("bwrap") is None:
+            raise SandboxUnavailable(f"bubblewrap is not installed; {_INSTALL}")
+        link = await self._supervisor()
+        number = link.number()
+        identity = self._live.name(f"sandbox-{number}")
+        group = Group.create(identity, spec.limits)
+        self._live.note(identity, {"cgroups": [str(directory) for directory in group.directories]})
+        started = self._starting[number] = asyncio.get_running_loop().create_future()
+        sandbox = BubblewrapSandbox(identity, number, link, spec, group, self)
+        self._sandboxes[number] = sandbox
+        try:
+            await link.send("S", number, json.dumps({"arguments": _arguments(spec, self._live)}).encode())
+            sandbox.pid = await started
+        except BaseException:
+            await sandbox.close()
+            raise
+        return sandbox
+
+    async def reap(self) -> list[str]:
+        return []  # what a dead owner left is on the notes of its Live directory, which `reap_dead` follows
+
+    async def close(self) -> None:
+        for sandbox in list(self._sandboxes.values()):
+            await sandbox.close()
+        if self._link is not None:
+            await self._link.close()
+            self._link = None
+
+    async def _supervisor(self) -> Link:
+        async with self._lock:
+            if self._link is None or self._link.ended:
+                self._link = await Link.open([sys.executable, "-I", "-S", str(SUPERVISOR)], self._hear)
+            return self._link
+
+    def _hear(self, kind: str, number: int, payload: bytes) -> None:
+        """A sandbox has started or ended. The payload of an end is what bwrap wrote to standard error."""
+        waiting = self._starting.pop(number, None)
+        if kind == "s":
+            if waiting is not None and not waiting.done():
+                waiting.set_result(int(json.loads(payload)["child-pid"]))
+            return
+        said = payload.decode("utf-8", "replace").strip() or "it was killed"
+        if waiting is not None and not waiting.done():
+            waiting.set_exception(SandboxUnavailable(f"bubblewrap could not start a sandbox: {said}"))
+        if number in self._sandboxes:
+            self._sandboxes[number].died(said)
+
+    def forget(self, number: int, identity: str) -> None:
+        """A sandbox was closed."""
+        self._sandboxes.pop(number, None)
+        self._starting.pop(number, None)
+        self._live.forget(identity)
+
+
+class BubblewrapSandbox:
+    """One sandbox: namespaces held open by bwrap's init."""
+
+    provider = "bubblewrap"
+
+    def __init__(
+        self, identity: str, number: int, link: Link, spec: SandboxSpec, group: Group, owner: Bubblewrap
+    ) -> None:
+        self.id = identity
+        self.pid = 0
+        self._number = number
+        self._link = link
+        self._spec = spec
+        self._group = group
+        self._owner = owner
+        self._gone = asyncio.Event()
+        self._closed = False
+        self._why: str | None = None
+
+    async def exec(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: str = WORKSPACE,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
+        timeout_s: float = 60.0,
+        output_limit: int = 1 << 20,
+    ) -> ExecResult:
+        request = {"argv": list(argv), "cwd": cwd, "env": self._environment(env), "timeout_s": timeout_s}
+        return await self._complete({**request, "output_limit": output_limit}, stdin)
+
+    @asynccontextmanager
+    async def open(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: str = WORKSPACE,
+        env: Mapping[str, str] | None = None,
+        output_limit: int = 1 << 20,
+    ) -> AsyncIterator[Process]:
+        request = {"argv": list(argv), "cwd": cwd, "env": self._environment(env), "output_limit": output_limit}
+        execution = await self._start(request, stream=True)
+        try:
+            yield execution
+        finally:
+            await execution.kill()
+
+    async def read_file(self, path: str, *, limit: int = 8 << 20) -> bytes:
+        result = await self._complete({"read": path, "output_limit": limit, "timeout_s": 60.0})
+        if not result.ok:
+            raise SandboxFileError(f"{path} cannot be read in the sandbox: {_said(result)}")
+        return result.stdout
+
+    async def write_file(self, path: str, data: bytes, *, executable: bool = False) -> None:
+        request = {"write": path, "executable": executable, "output_limit": 1 << 16, "timeout_s": 60.0}
+        result = await self._complete(request, data)
+        if not result.ok:
+            raise SandboxFileError(f"{path} cannot be written in the sandbox: {_said(result)}")
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        if not self._gone.is_set():
+            with contextlib.suppress(SandboxDied, ProtocolError):  # then the supervisor took it along
+                await self._link.send("Z", self._number)
+                await asyncio.wait_for(self._gone.wait(), 10)
+        await asyncio.to_thread(self._group.remove)
+        self._owner.forget(self._number, self.id)
+
+    def died(self, why: str) -> None:
+        """bwrap has ended, whoever wanted it."""
+        self._why = why
+        self._gone.set()
+
+    async def _complete(self, request: dict[str, Any], stdin: bytes = b"") -> ExecResult:
+        """Run to the end. A command that is cancelled, or whose caller is, is killed with all its descendants."""
+        execution = await self._start(request)
+        try:
+            if stdin:
+                with contextlib.suppress(BrokenPipeError):  # it did not want to read all of it
+                    await execution.write(stdin)
+            await execution.close_stdin()
+            return await execution.wait()
+        finally:
+            await execution.kill()
+
+    async def _start(self, request: dict[str, Any], *, stream: bool = False) -> Execution:
+        if self._gone.is_set():
+            raise SandboxDied(f"sandbox {self.id} has ended: {self._why}")
+        names = ["mnt", "pid", "net", "ipc", "uts"]
+        as_root = os.geteuid() == 0
+        place = {
+            "pid": self.pid,
+            "cgroups": self._group.joins,
+            "namespaces": names if as_root else ["user", *names],
+        }
+        user = SANDBOX_UID if as_root else os.geteuid()
+        rlimits = _rlimits(self._spec.limits, limited_by_group=bool(self._group.directories))
+        return await self._link.start({**request, "enter": place, "user": user, "rlimits": rlimits}, stream=stream)
+
+    def _environment(self, env: Mapping[str, str] | None) -> dict[str, str]:
+        return {**_ENV, **self._spec.env, **(env or {})}
+
+
+def _said(result: ExecResult) -> str:
+    return result.stderr.decode("utf-8", "replace").strip() or f"exit code {result.exit_code}"
+
+
+def _rlimits(limits: Limits, *, limited_by_group: bool) -> dict[str, int]:
+    chosen = {"RLIMIT_CORE": 0, "RLIMIT_NOFILE": 4096, "RLIMIT_FSIZE": limits.disk_bytes}
+    if not limited_by_group:
+        chosen |= {"RLIMIT_NPROC": limits.processes, "RLIMIT_AS": limits.memory_bytes}
+    return chosen
+
+
+def _arguments(spec: SandboxSpec, live: Live) -> list[str]:
+    """bwrap's arguments: deny everything, then allow the system's programs, the mounts asked for, the workspace."""
+    argv = ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
+    argv += ["--die-with-parent", "--new-session", "--hostname", "sandbox", "--clearenv"]
+    argv += ["--cap-drop", "ALL"] if os.geteuid() == 0 else ["--unshare-user"]
+    argv += ["--ro-bind", "/usr", "/usr"]
+    for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
+        path = Path("/", name)
+        if path.is_symlink():
+            argv += ["--symlink", os.readlink(path), str(path)]  # noqa: PTH115 (the text of the link)
+        elif path.is_dir():
+            argv += ["--ro-bind", str(path), str(path)]
+    argv += ["--perms", "0755", "--dir", "/etc"]
+    for name in _ETC:
+        argv += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
+    for name, path in live.etc(SANDBOX_UID if os.geteuid() == 0 else os.geteuid()).items():
+        argv += ["--ro-bind", str(path), f"/etc/{name}"]
+    argv += ["--proc", "/proc", "--dev", "/dev"]
+    size = ["--size", str(spec.limits.tmp_bytes)] if _can_size() else []
+    argv += ["--perms", "1777", *size, "--tmpfs", "/dev/shm", "--perms", "1777", *size, "--tmpfs", "/tmp"]  # noqa: S108
+    argv += ["--perms", "0777", "--dir", _ENV["HOME"]]
+    for parent in sorted({parent for path in spec.readonly for parent in path.parents if parent != Path("/")}):
+        argv += ["--perms", "0755", "--dir", str(parent)]  # else bwrap makes it for its own user alone
+    for path in spec.readonly:
+        argv += ["--ro-bind", str(path), str(path)]
+    argv += ["--bind", str(spec.workspace), WORKSPACE, "--remount-ro", "/", "--chdir", "/"]
+    return argv
+
+
+def _version() -> str | None:
+    program = shutil.which("bwrap")
+    if program is None:
+        return None
+    return re.sub(r"[^0-9.]", "", _output([program, "--version"]))
+
+
+@functools.cache
+def _can_size() -> bool:
+    return "--size" in _output(["bwrap", "--help"])
+
+
+def _output(argv: list[str]) -> str:
+    return subprocess.run(argv, capture_output=True, text=True, check=False).stdout
+
+
+def _namespaces_remedy() -> str:
+    """Why the kernel may refuse, by what the two usual switches say."""
+    for path, wanted in (
+        ("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "0"),
+        ("/proc/sys/kernel/unprivileged_userns_clone", "1"),
+    ):
+        with contextlib.suppress(OSError):
+            if Path(path).read_text().strip() != wanted:
+                name = path.removeprefix("/proc/sys/").replace("/", ".")
+                return f"allow user namespaces: sudo sysctl -w {name}={wanted}; or use docker"
+    return "run as root, or allow unprivileged user namespaces; or use docker"

@@ -1,0 +1,224 @@
+"""The owner's end of a supervisor's link: requests out, frames in, one Execution object for each command."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import struct
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+from workspaces.errors import ProtocolError, SandboxDied
+from workspaces.sandbox.contract import ExecResult
+
+_HEADER = struct.Struct("!IBI")
+_LARGEST = 1 << 20  # bytes of one frame
+_WINDOW = 1 << 20  # bytes of input on their way to one command
+_BACKLOG = 64 << 20  # bytes of a conversation that nobody has read yet
+
+
+class Execution:
+    """One command, as far as its frames have come."""
+
+    def __init__(self, link: Link, number: int, *, stream: bool, output_limit: int) -> None:
+        self._link = link
+        self.number = number
+        self._stream = stream
+        self._line_limit = output_limit
+        self.stdout = bytearray()
+        self.stderr = bytearray()
+        self._news = asyncio.Event()
+        self._on_way = 0
+        self._ended: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._ended.add_done_callback(lambda _: self._news.set())
+
+    def receive(self, kind: str, payload: bytes) -> None:
+        if kind == "o":
+            self.stdout += payload
+            if self._stream and len(self.stdout) > _BACKLOG:
+                self.fail(ProtocolError(f"a command wrote more than {_BACKLOG} bytes that nobody read"))
+            self._news.set()
+        elif kind == "e":
+            self.stderr += payload
+        elif kind == "c":
+            self._on_way -= struct.unpack("!I", payload)[0]
+            self._news.set()
+        elif kind == "x" and not self._ended.done():
+            self._ended.set_result(json.loads(payload))
+
+    def fail(self, error: Exception) -> None:
+        if not self._ended.done():
+            self._ended.set_exception(error)
+            self._ended.exception()  # seen: whoever waits gets it, and nobody has to
+
+    @property
+    def ended(self) -> bool:
+        return self._ended.done()
+
+    async def write(self, data: bytes) -> None:
+        for start in range(0, len(data), 1 << 16):
+            while self._on_way >= _WINDOW and not self.ended:
+                await self._next()
+            if self.ended:
+                self._ended.result()  # raises SandboxDied
+                raise BrokenPipeError("the command has ended")
+            chunk = data[start : start + (1 << 16)]
+            self._on_way += len(chunk)
+            await self._link.send("I", self.number, chunk)
+
+    async def close_stdin(self) -> None:
+        if not self.ended:
+            await self._link.send("E", self.number)
+
+    async def lines(self) -> AsyncIterator[bytes]:
+        while True:
+            while (end := self.stdout.find(b"\n")) >= 0:
+                line = bytes(self.stdout[:end])
+                del self.stdout[: end + 1]
+                yield line
+            if len(self.stdout) > self._line_limit:
+                raise ProtocolError(f"a command wrote a line of more than {self._line_limit} bytes")
+            if self.ended:
+                self._ended.result()
+                if self.stdout:
+                    yield bytes(self.stdout)
+                    self.stdout.clear()
+                return
+            await self._next()
+
+    async def wait(self) -> ExecResult:
+        report = await asyncio.shield(self._ended)
+        if report.get("lost"):
+            self.stderr += b"[the sandbox killed the command and its supervisor]\n"
+        return ExecResult(
+            exit_code=int(report["exit_code"]),
+            stdout=b"" if self._stream else bytes(self.stdout),
+            stderr=bytes(self.stderr),
+            timed_out=bool(report.get("timed_out")),
+            truncated=bool(report.get("truncated")),
+            wall_s=float(report.get("wall_s", 0.0)),
+            cpu_s=float(report.get("cpu_s", 0.0)),
+        )
+
+    async def kill(self) -> None:
+        """End the command and its descendants; returns when the supervisor says that they are gone."""
+        if not self.ended:
+            with contextlib.suppress(SandboxDied):
+                await self._link.send("K", self.number)
+                await asyncio.shield(self._ended)
+
+    async def _next(self) -> None:
+        self._news.clear()
+        await self._news.wait()
+
+
+class Link:
+    """A supervisor process and what it runs. Made by `open`; `on_event` hears the frames that belong to no command."""
+
+    def __init__(
+        self, process: asyncio.subprocess.Process, on_event: Callable[[str, int, bytes], None] | None = None
+    ) -> None:
+        assert process.stdin is not None
+        self._process = process
+        self._writer = process.stdin
+        self._on_event = on_event
+        self._numbers = itertools.count(1)
+        self._executions: dict[int, Execution] = {}
+        self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._error: Exception | None = None
+        self._reader = asyncio.create_task(self._read(), name="sandbox link")
+
+    @classmethod
+    async def open(cls, argv: list[str], on_event: Callable[[str, int, bytes], None] | None = None) -> Link:
+        """Start a supervisor and wait until it is ready. Raises SandboxDied with what it said."""
+        process = await asyncio.create_subprocess_exec(
+            *argv,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C in a terminal is for the owner, who then ends it in order
+        )
+        link = cls(process, on_event)
+        try:
+            await asyncio.shield(link._ready)
+        except BaseException:
+            await link.close()
+            raise
+        return link
+
+    @property
+    def ended(self) -> bool:
+        return self._error is not None
+
+    def number(self) -> int:
+        return next(self._numbers)
+
+    async def start(self, request: Mapping[str, Any], *, stream: bool = False) -> Execution:
+        """Start a command. Raises SandboxDied."""
+        execution = Execution(self, self.number(), stream=stream, output_limit=request["output_limit"])
+        self._executions[execution.number] = execution
+        try:
+            await self.send("X", execution.number, json.dumps({**request, "stream": stream}).encode())
+        except BaseException:
+            del self._executions[execution.number]
+            raise
+        return execution
+
+    async def send(self, kind: str, number: int, payload: bytes = b"") -> None:
+        if self._error is not None:
+            raise self._error
+        self._writer.write(_HEADER.pack(len(payload) + 5, ord(kind), number) + payload)
+        try:
+            await self._writer.drain()
+        except (ConnectionError, BrokenPipeError) as error:
+            raise SandboxDied("the sandbox's supervisor has ended") from error
+
+    async def close(self) -> None:
+        """End the supervisor, and with it all that it runs."""
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+        await self._process.wait()
+        await asyncio.gather(self._reader, return_exceptions=True)
+        self._writer.close()
+
+    async def _read(self) -> None:
+        stream = self._process.stdout
+        assert stream is not None
+        error: Exception = SandboxDied("the sandbox's supervisor has ended")
+        try:
+            while True:
+                length, kind, number = _HEADER.unpack(await stream.readexactly(_HEADER.size))
+                if not 5 <= length <= _LARGEST + 5:
+                    raise ProtocolError(f"the sandbox's supervisor announced a frame of {length} bytes")
+                self._dispatch(chr(kind), number, await stream.readexactly(length - 5))
+        except asyncio.IncompleteReadError:
+            said = await self._said()
+            if said:
+                error = SandboxDied(f"the sandbox's supervisor has ended: {said}")
+        except (ProtocolError, ValueError, KeyError, struct.error) as nonsense:
+            error = ProtocolError(f"the sandbox's supervisor sent nonsense: {nonsense}")
+        finally:
+            self._error = error
+            if not self._ready.done():
+                self._ready.set_exception(error)
+                self._ready.exception()
+            for execution in self._executions.values():
+                execution.fail(error)
+
+    def _dispatch(self, kind: str, number: int, payload: bytes) -> None:
+        if kind == "r":
+            self._ready.set_result(None)
+        elif kind in "sd":
+            if self._on_event is not None:
+                self._on_event(kind, number, payload)
+        elif (execution := self._executions.get(number)) is not None:
+            execution.receive(kind, payload)
+            if execution.ended:
+                del self._executions[number]
+
+    async def _said(self) -> str:
+        assert self._process.stderr is not None
+        return (await self._process.stderr.read(4096)).decode("utf-8", "replace").strip()
