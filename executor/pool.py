@@ -7,7 +7,7 @@ are drawn lazily, one for each free worker, so that an endless or adaptive sourc
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 Job = TypeVar("Job")
@@ -29,7 +29,7 @@ class Pool(Generic[Worker, Job, Result]):
         self._workers = tuple(workers)
         self._work = work
 
-    async def run(self, jobs: Iterable[Job]) -> AsyncIterator[tuple[Job, Result]]:
+    async def run(self, jobs: Iterable[Job]) -> AsyncGenerator[tuple[Job, Result], None]:
         """Yield `(job, result)` as jobs end; draws the next job only when a worker is free."""
         source: Iterator[Job] = iter(jobs)
         running: dict[asyncio.Task[Result], tuple[Worker, Job]] = {}

@@ -54,11 +54,13 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """What a request gave. `refused`: why nothing (more) could run; the outcomes are then incomplete."""
+    """What a request gave. `refused`: why nothing (more) could run; the outcomes are then incomplete.
+    `harness_failed`: because the interpreter or the sandbox died, which says nothing of the tests."""
 
     outcomes: tuple[Outcome, ...] = ()
     cpu_s: float = 0.0
     refused: str | None = None
+    harness_failed: bool = False
     how: Literal["warm", "cold"] = "warm"
 
     @property
@@ -193,11 +195,11 @@ class TestSession:
                 if isinstance(message, Outcome):
                     outcomes.append(message)
                 else:
-                    return RunReport(tuple(outcomes), message.cpu_s, message.refused, how)
+                    return RunReport(tuple(outcomes), message.cpu_s, message.refused, how=how)
             raise HarnessFailed("the test harness stopped answering")
         except HarnessFailed as error:
             await self._drop(how)
-            return RunReport(tuple(outcomes), 0.0, str(error), how)
+            return RunReport(tuple(outcomes), 0.0, str(error), harness_failed=True, how=how)
         except BaseException:  # cancelled in the middle: what the process says next would answer the wrong request
             await self._drop(how)
             raise

@@ -1,7 +1,7 @@
 """One forked child after another, under limits, until every unit of a request has its record.
 
 A unit is a test, an expression, or a call: `{"unit": id, "cpu_s": seconds, "wall_s": seconds}`. The child reports each
-as it ends. The kernel ends a child that uses more CPU time than its unit may (ITIMER_PROF with the signal's default action, so that
+as it ends. The kernel ends a child that uses more CPU time than its unit may (ITIMER_PROF with its default action, so that
 neither `except:` nor C code can hold it up); the parent ends one that takes too much wall time. What remains of the
 request then goes to a new child. CPU time, because a loaded machine stretches wall time, and a sleep is no crime.
 """

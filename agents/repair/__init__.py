@@ -1,0 +1,22 @@
+"""The repair policy: candidates without a model. Rank statements by coverage, edit them in order of likelihood, test.
+
+found = localise(coverage, base.failing, frames)
+policy = RepairPolicy(workers, base, coverage, found, sources)
+async for event in policy.wave(executions=1000, wall_s=60): …      Found(candidate) | Progress
+"""
+
+from agents.repair.localise import Localisation, Suspect, localise
+from agents.repair.policy import Found, Progress, RepairPolicy
+from agents.repair.source import SourceFile, Unreadable, read_source
+
+__all__ = [
+    "Found",
+    "Localisation",
+    "Progress",
+    "RepairPolicy",
+    "SourceFile",
+    "Suspect",
+    "Unreadable",
+    "localise",
+    "read_source",
+]

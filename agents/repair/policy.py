@@ -1,0 +1,150 @@
+"""The repair policy: draw proposals in order, try each in a warm interpreter, verify what passes, hand over what holds.
+
+The whole loop is `RepairPolicy.wave`. Its state between waves is one number, how many proposals were drawn, because the
+sequence of proposals depends on nothing but the sources and the localisation.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Literal
+
+from agents.errors import HarnessFailed
+from agents.repair.diff import git_patch, patch_id
+from agents.repair.localise import Localisation
+from agents.repair.propose import Proposal, proposals
+from agents.repair.source import SourceFile
+from agents.testrun import BaseRun, Limit, RunReport, TestSession
+from agents.testrun.baserun import Coverage
+from executor.pool import Pool
+from selection import Candidate, Change, Provenance
+
+QUICK_CPU_S = 3.0  # for the passing tests of one try; the rest waits for the verification
+PATIENCE = 5  # harness failures in a row that end a wave
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One proposal was tried. tried: since the policy began; executions and cpu_s: of this one, verification included."""
+
+    tried: int
+    what: str
+    verdict: Literal["failed", "timed out", "refused", "not verified"]
+    executions: int
+    cpu_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A plausible candidate: every test that failed now passes, and no test that passed fails, in a fresh interpreter."""
+
+    tried: int
+    candidate: Candidate
+    proposal: Proposal
+    executions: int
+    cpu_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    verdict: Literal["plausible", "failed", "timed out", "refused", "not verified"]
+    executions: int
+    cpu_s: float
+    harness_failed: bool = False
+
+
+class RepairPolicy:
+    """One search in one repository. Workers are sessions on workspaces that hold the same base commit."""
+
+    def __init__(
+        self,
+        workers: Sequence[TestSession],
+        base: BaseRun,
+        coverage: Coverage,
+        found: Localisation,
+        sources: Mapping[str, SourceFile],
+        *,
+        drawn: int = 0,
+    ) -> None:
+        self._workers = workers
+        self._base = base
+        self._coverage = coverage
+        self._sources = sources
+        self._proposals = proposals(sources, found)
+        self._orders: dict[str, Mapping[str, Limit]] = {}
+        self.drawn = sum(1 for _ in itertools.islice(self._proposals, drawn))
+
+    async def wave(self, *, executions: int, wall_s: float) -> AsyncGenerator[Found | Progress]:
+        """Try proposals until the executions or the wall seconds are used up, or none is left; what is drawn is finished.
+
+        A try counts as one execution, a verification as one more. Leaving the loop early, or cancelling it, ends the
+        tries that are running; they count as drawn. Raises HarnessFailed when sandboxes keep failing.
+        """
+        end, used, failures = time.monotonic() + wall_s, 0, 0
+
+        def jobs() -> Iterator[tuple[int, Proposal]]:
+            while used < executions and time.monotonic() < end:
+                proposal = next(self._proposals, None)
+                if proposal is None:
+                    return
+                self.drawn += 1
+                yield self.drawn, proposal
+
+        pool: Pool[TestSession, tuple[int, Proposal], _Trial] = Pool(self._workers, self._try)
+        async with aclosing(pool.run(jobs())) as results:
+            async for (number, proposal), trial in results:
+                used += trial.executions
+                failures = failures + 1 if trial.harness_failed else 0
+                if failures >= PATIENCE:
+                    raise HarnessFailed("the sandboxes fail again and again; see the journal for the reasons")
+                if trial.verdict == "plausible":
+                    candidate = self._candidate(proposal)
+                    yield Found(number, candidate, proposal, trial.executions, trial.cpu_s)
+                else:
+                    yield Progress(number, proposal.what, trial.verdict, trial.executions, trial.cpu_s)
+
+    async def _try(self, session: TestSession, job: tuple[int, Proposal]) -> _Trial:
+        _, proposal = job
+        edits = {proposal.file: proposal.after}
+        run = session.run_files if self._base.spawns else session.run
+        report = await run(self._order(proposal.file), edits=edits, stop=True)
+        if not report.passed:
+            return _Trial(_verdict(report), 1, report.cpu_s, report.harness_failed)
+        tests = (*self._base.failing, *self._base.slow, *self._base.passing)
+        limits = {test: self._base.generous_limit(test) for test in tests}
+        verified = await session.run_files(limits, edits, stop=True)
+        cpu_s = report.cpu_s + verified.cpu_s
+        return _Trial("plausible" if verified.passed else "not verified", 2, cpu_s, verified.harness_failed)
+
+    def _order(self, file: str) -> Mapping[str, Limit]:
+        """The tests of a try of one file: the failing ones, quick ones first; then passing ones that execute the file
+        (or of which that is not known), quick ones first, as many as the time allows."""
+        if file not in self._orders:
+            cost = {test: self._base.outcomes[test].cpu_s for test in (*self._base.failing, *self._base.passing)}
+            concerned = [test for test in self._base.passing if file in self._coverage.get(test, {file: ()})]
+            quick, total = [], 0.0
+            for test in sorted(concerned, key=cost.__getitem__):
+                total += cost[test]
+                if total > QUICK_CPU_S:
+                    break
+                quick.append(test)
+            failing = sorted(self._base.failing, key=cost.__getitem__)
+            self._orders[file] = {test: self._base.limit(test) for test in (*failing, *quick)}
+        return self._orders[file]
+
+    def _candidate(self, proposal: Proposal) -> Candidate:
+        source = self._sources[proposal.file]
+        change = Change(proposal.file, source.encode(source.text), proposal.after)
+        patch = git_patch([change])
+        step = f"{proposal.file}:{proposal.line}: {proposal.what}"
+        return Candidate(patch_id(patch), patch, (change,), Provenance("repair", step), proposal.score)
+
+
+def _verdict(report: RunReport) -> Literal["failed", "timed out", "refused"]:
+    if report.refused is not None:
+        return "refused"
+    return "timed out" if report.timed_out else "failed"
