@@ -75,7 +75,7 @@ class Runs:
             alive = process_started(pid) == pid_started
             state = "running" if alive else "interrupted"
         elif ended.kind == "run.finished":
-            state = "resolved" if verdict is not None and verdict.data.get("winner") else "unresolved"
+            state = "resolved" if verdict is not None and verdict.data["winner"] else "unresolved"
         else:
             state, error = _ENDS[ended.kind], ended.data.get("error")
         return RunRecord(
