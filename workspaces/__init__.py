@@ -1,1 +1,86 @@
-"""Repositories, checkouts, diffs and sandboxes: everything untrusted is reached through this room."""
+"""Repositories, checkouts, workspaces, patches and sandboxes: everything untrusted stays in this room.
+
+live = Live.open(state_dir)                            what this process holds, cleared after a crash
+checkout = await repositories.checkout(source, base)   the files of one commit, shared
+workspace = await workspaces.create(checkout)          a private copy on write
+sandbox = await provider.start(SandboxSpec(workspace.path))
+patch = await workspace.diff()
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from workspaces import diff
+from workspaces.diff import Patch
+from workspaces.errors import (
+    DiskFull,
+    PatchError,
+    RepositoryError,
+    SandboxDied,
+    SandboxUnavailable,
+    WorkspaceError,
+)
+from workspaces.interpreters import Interpreter, find_interpreter
+from workspaces.live import Live, reap_dead
+from workspaces.repositories import Checkout, Repositories, Source, forget_unused
+from workspaces.sandbox.contract import (
+    WORKSPACE,
+    Availability,
+    ExecResult,
+    Limits,
+    Sandbox,
+    SandboxProvider,
+    SandboxSpec,
+)
+from workspaces.sandbox.providers import choose_provider, diagnose, reap_containers
+from workspaces.workspace import Workspace, Workspaces
+
+__all__ = [
+    "WORKSPACE",
+    "Availability",
+    "Checkout",
+    "DiskFull",
+    "ExecResult",
+    "Interpreter",
+    "Limits",
+    "Live",
+    "Patch",
+    "PatchError",
+    "Repositories",
+    "RepositoryError",
+    "Sandbox",
+    "SandboxDied",
+    "SandboxProvider",
+    "SandboxSpec",
+    "SandboxUnavailable",
+    "Source",
+    "Workspace",
+    "WorkspaceError",
+    "Workspaces",
+    "apply_to_checkout",
+    "choose_provider",
+    "cleanup",
+    "diagnose",
+    "find_interpreter",
+    "reap",
+]
+
+
+async def apply_to_checkout(repo: Path, patch: bytes) -> None:
+    """Apply a patch to the user's own files, all of it or nothing. Raises PatchError."""
+    source = await Repositories.inspect(repo)
+    await asyncio.to_thread(diff.apply_to_checkout, source.path, patch)
+
+
+async def reap(state_dir: Path) -> list[str]:
+    """Remove what processes that died left behind: one line for each thing. What others still use stays."""
+    removed = await asyncio.to_thread(reap_dead, state_dir)
+    return removed + await reap_containers(state_dir)
+
+
+async def cleanup(state_dir: Path) -> list[str]:
+    """`reap`, and the checkouts and mirrors that no running process uses (they are made anew when needed)."""
+    removed = await reap(state_dir)
+    return removed + await asyncio.to_thread(forget_unused, state_dir)

@@ -100,9 +100,8 @@ def reap_dead(state_dir: Path) -> list[str]:
                 for group in held.get("cgroups", []):
                     _end_group(Path(group))
                     removed.append(f"control group {group}")
-                for mount in reversed(held.get("mounts", [])):
-                    if unmount(Path(mount)):
-                        removed.append(f"mount {mount}")
+                mounts = [mount for mount in reversed(held.get("mounts", [])) if unmount(Path(mount))]
+                removed += [f"mount {mount}" for mount in mounts]
             remove_tree(root)
             removed.append(f"working directory of a process that died: {root}")
     return removed

@@ -1,0 +1,311 @@
+"""The user's repository, read without trusting it; a mirror of what Runs need of it; one checkout per base commit.
+
+Nothing here runs git with the user's configuration: objects are read through `GIT_ALTERNATE_OBJECT_DIRECTORIES` by a git
+directory of our own, so that no hook, filter or file-system monitor of the repository can run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from workspaces.errors import RepositoryError, UnknownCommit, UnsafeRepository, WorkspaceError
+from workspaces.git import SILENT_ATTRIBUTES, run
+from workspaces.live import remove_tree, state_error
+from workspaces.sandbox.bubblewrap import SANDBOX_UID
+
+LARGEST_FILE = 1 << 30  # bytes; a larger tracked file is refused before anything is copied
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The user's repository as it was found. `objects`: its object directory. `head`: the commit checked out."""
+
+    path: Path
+    git_dir: Path
+    objects: Path
+    head: str
+    object_format: str
+
+    @property
+    def key(self) -> str:
+        """What names its mirror and checkouts."""
+        return f"{self.path.name}-{hashlib.sha256(os.fsencode(self.objects)).hexdigest()[:12]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One tracked file: git's mode ("100644", "100755", "120000"), its blob, its size in bytes."""
+
+    mode: str
+    blob: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """The files of one base commit, shared by all workspaces; nobody writes here.
+
+    tree: the directory, with a `.git` that holds this commit alone. mirror: the bare repository to read objects from.
+    """
+
+    commit: str
+    tree: Path
+    mirror: Path
+    entries: Mapping[str, Entry]
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Paths of all tracked files; bytes that are not UTF-8 as surrogate escapes."""
+        return tuple(self.entries)
+
+    def read(self, path: str) -> bytes:
+        """A tracked file's content (of a link: its target). KeyError when it is not tracked."""
+        return run(
+            ["cat-file", "blob", self.entries[path].blob], at=self.mirror, variables={"GIT_DIR": str(self.mirror)}
+        )
+
+
+class Repositories:
+    """Mirrors and checkouts under the state directory."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._mirrors = state_dir / "mirrors"
+        self._checkouts = state_dir / "checkouts"
+
+    @staticmethod
+    async def inspect(path: Path) -> Source:
+        """Find the repository. Raises RepositoryError: nothing there, not git, bare, no commit yet."""
+        return await asyncio.to_thread(_inspect, path)
+
+    async def checkout(self, source: Source, base: str | None) -> Checkout:
+        """The files of `base` (by default the HEAD of a clean work tree), made once, then shared.
+
+        Raises RepositoryError (uncommitted changes), UnknownCommit, UnsafeRepository, DiskFull.
+        """
+        return await asyncio.to_thread(self._checkout, source, base)
+
+    def _checkout(self, source: Source, base: str | None) -> Checkout:
+        reader = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": str(source.objects)}
+        try:
+            self._mirrors.mkdir(parents=True, exist_ok=True, mode=0o711)
+            with _locked(self._mirrors / f"{source.key}.lock"):
+                mirror = self._mirror(source)
+                if base is None:
+                    _refuse_changes(source, mirror)
+                commit = _commit(source, base)
+                entries = _entries(mirror, commit, reader)
+                _refuse_unsafe(mirror, entries, reader)
+                _copy_commit(mirror, commit, reader)
+                tree = self._checkouts / source.key / commit
+                if not tree.exists():
+                    _build(mirror, commit, tree)
+        except OSError as error:
+            if isinstance(error, WorkspaceError):
+                raise
+            raise state_error(self._checkouts, error) from error
+        return Checkout(commit, tree, mirror, entries)
+
+    def _mirror(self, source: Source) -> Path:
+        path = self._mirrors / f"{source.key}.git"
+        if not (path / "HEAD").exists():
+            remove_tree(path)
+            run(["init", "-q", "--bare", f"--object-format={source.object_format}", str(path)], at=self._mirrors)
+            (path / "info").mkdir(exist_ok=True)
+            (path / "info" / "attributes").write_text(SILENT_ATTRIBUTES)
+        return path
+
+
+def _inspect(path: Path) -> Source:
+    if not path.is_dir():
+        raise RepositoryError(f"{path} is not a directory; name a git repository on this machine")
+    try:
+        found = run(["rev-parse", "--is-bare-repository", "--show-object-format", "--absolute-git-dir"], at=path)
+    except RepositoryError as error:
+        raise RepositoryError(
+            f"{path} is not a git repository ({error}); make it one: git init, git add, git commit"
+        ) from error
+    bare, object_format, git_dir = found.decode("utf-8", "surrogateescape").splitlines()
+    if bare == "true":
+        raise RepositoryError(f"{path} is a bare repository; clone it, and name the clone")
+    top = Path(os.fsdecode(run(["rev-parse", "--show-toplevel"], at=path).rstrip(b"\n")))
+    objects = Path(os.fsdecode(run(["rev-parse", "--git-path", "objects"], at=top).rstrip(b"\n")))
+    try:
+        head = run(["rev-parse", "--verify", "-q", "HEAD^{commit}"], at=top).decode().strip()
+    except RepositoryError as error:
+        raise RepositoryError(f"{top} has no commit yet; commit its files first: git add -A, git commit") from error
+    return Source(top, Path(git_dir), (top / objects).resolve(), head, object_format)
+
+
+def _commit(source: Source, base: str | None) -> str:
+    if base is None:
+        return source.head
+    try:
+        if base.startswith("-"):
+            raise RepositoryError("a commit's name does not begin with a dash")
+        return (
+            run(["rev-parse", "--verify", "-q", "--end-of-options", f"{base}^{{commit}}"], at=source.path)
+            .decode()
+            .strip()
+        )
+    except RepositoryError as error:
+        raise UnknownCommit(f"{source.path} has no commit {base!r}; `git log` there lists what it has") from error
+
+
+def _refuse_changes(source: Source, mirror: Path) -> None:
+    """Compare the work tree with the index, and the index with HEAD, through a copy of the index and our own git
+    directory: the user's configuration may name programs that git would run for a comparison."""
+    index = source.git_dir / "index"
+    if not index.exists():
+        return
+    copy = mirror / f"index-{os.getpid()}"
+    shutil.copy2(index, copy)
+    variables = {
+        "GIT_DIR": str(mirror),
+        "GIT_WORK_TREE": str(source.path),
+        "GIT_INDEX_FILE": str(copy),
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(source.objects),
+    }
+    try:
+        unstaged = run(
+            ["diff-files", "--name-only", "-z", "--ignore-submodules=all"], at=source.path, variables=variables
+        )
+        staged = run(["diff-index", "--cached", "--name-only", "-z", source.head], at=source.path, variables=variables)
+    finally:
+        copy.unlink()
+    changed = sorted({name for name in (unstaged + staged).split(b"\0") if name})
+    if changed:
+        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+        raise RepositoryError(
+            f"{source.path} has uncommitted changes ({printable(os.fsdecode(changed[0]))}{more}); commit or stash them, or "
+            "pass --base HEAD to work on the last commit without them"
+        )
+
+
+def _entries(mirror: Path, commit: str, variables: Mapping[str, str]) -> dict[str, Entry]:
+    listed = run(
+        ["ls-tree", "-r", "-l", "-z", "--full-tree", commit], at=mirror, variables={"GIT_DIR": str(mirror), **variables}
+    )
+    entries = {}
+    for line in listed.split(b"\0"):
+        if line:
+            facts, _, path = line.partition(b"\t")
+            mode, _, blob, size = facts.decode().split()
+            entries[os.fsdecode(path)] = Entry(mode, blob, 0 if size == "-" else int(size))
+    return entries
+
+
+def _refuse_unsafe(mirror: Path, entries: Mapping[str, Entry], variables: Mapping[str, str]) -> None:
+    for path, entry in entries.items():
+        if entry.mode == "160000":
+            raise UnsafeRepository(
+                f"{printable(path)} is a submodule, which is not supported; replace it by its files in a branch of your "
+                "own, and name that branch with --base"
+            )
+        if entry.size > LARGEST_FILE:
+            raise UnsafeRepository(
+                f"{printable(path)} has {entry.size / 2**30:.1f} GiB, more than the {LARGEST_FILE >> 30} GiB that a tracked file "
+                "may have; keep it out of the repository (for example with git-lfs)"
+            )
+        if entry.mode == "120000":
+            target = os.fsdecode(
+                run(["cat-file", "blob", entry.blob], at=mirror, variables={"GIT_DIR": str(mirror), **variables})
+            )
+            if leaves_tree(path, target):
+                raise UnsafeRepository(
+                    f"{printable(path)} is a link to {printable(target)}, outside of the repository; replace it by a file or a "
+                    "link within"
+                )
+
+
+def leaves_tree(path: str, target: str) -> bool:
+    """Whether a link's target, followed from where the link stands, is outside of the tree."""
+    if target.startswith("/"):
+        return True
+    depth = len(PurePosixPath(path).parts) - 1
+    for part in target.split("/"):
+        depth += {"..": -1, ".": 0, "": 0}.get(part, 1)
+        if depth < 0:
+            return True
+    return False
+
+
+def _copy_commit(target: Path, commit: str, variables: Mapping[str, str]) -> None:
+    """Bring one commit with its files, and no history, into the git directory `target`."""
+    alone = {"GIT_DIR": str(target)}
+    reading = {**alone, **variables}
+    marker = target / "shallow"
+    known = marker.read_text().split() if marker.exists() else []
+    if commit in known:
+        return
+    objects = run(["rev-list", "--objects", "--no-object-names", "--no-walk", commit], at=target, variables=reading)
+    pack = target / "objects" / "pack" / "pack"
+    run(["pack-objects", "-q", "--threads=1", str(pack)], at=target, stdin=objects, variables=reading)
+    marker.write_text("".join(f"{each}\n" for each in [*known, commit]))
+
+
+def _build(mirror: Path, commit: str, tree: Path) -> None:
+    """Make a checkout beside its place, then rename it there: it is whole or it is not there."""
+    beside = tree.with_name(f".{tree.name}.{os.getpid()}")
+    remove_tree(beside)
+    beside.mkdir(parents=True, mode=0o755)
+    try:
+        object_format = "sha256" if len(commit) == 64 else "sha1"
+        run(["init", "-q", f"--object-format={object_format}", str(beside)], at=beside)
+        own = beside / ".git"
+        shutil.rmtree(own / "hooks", ignore_errors=True)
+        _copy_commit(own, commit, {"GIT_ALTERNATE_OBJECT_DIRECTORIES": str(mirror / "objects")})
+        (own / "HEAD").write_text(f"{commit}\n")
+        (own / "info").mkdir(exist_ok=True)
+        (own / "info" / "attributes").write_text(SILENT_ATTRIBUTES)
+        run(["read-tree", commit], at=beside)
+        run(["checkout-index", "-a", "-f", "-q"], at=beside)
+        when = int(run(["log", "-1", "--format=%ct", commit], at=beside))
+        uid = SANDBOX_UID if os.geteuid() == 0 else -1
+        for directory, names, files in os.walk(beside):
+            for name in [*files, *names]:
+                path = os.path.join(directory, name)
+                os.chown(path, uid, uid, follow_symlinks=False)
+                os.utime(path, (when, when), follow_symlinks=False)
+        os.chown(beside, uid, uid)
+        run(["update-index", "-q", "--refresh"], at=beside)
+        if uid >= 0:
+            os.chown(own / "index", uid, uid)
+        beside.rename(tree)
+    except BaseException:
+        remove_tree(beside)
+        raise
+
+
+def forget_unused(state_dir: Path) -> list[str]:
+    """Remove checkouts and mirrors while no process of this state directory is alive; one line for each."""
+    if any((state_dir / "live").glob("*")):
+        return []
+    removed = []
+    for path in (*(state_dir / "checkouts").glob("*"), *(state_dir / "mirrors").glob("*.git")):
+        remove_tree(path)
+        removed.append(f"{'checkouts' if path.parent.name == 'checkouts' else 'mirror'} {path}")
+    return removed
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a file lock, against other processes of the same user."""
+    handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def printable(path: str) -> str:
+    """A path for a message: bytes that are not UTF-8 as escapes."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
