@@ -8,7 +8,8 @@ AgentError                      the root
     │   ├── PytestMissing       the interpreter is missing, has no pytest, or one that is too old
     │   ├── CollectionFailed    pytest cannot collect the tests
     │   ├── NoTests             nothing is collected
-    │   └── NothingFails        all tests pass, so that there is nothing to repair
+    │   ├── NothingFails        all tests pass, so that there is nothing to repair
+    │   └── NothingToRepair     the failing tests execute none of the repository's own code
     └── HarnessFailed           the interpreter in the sandbox died or spoke nonsense: retry in a fresh one
 """
 
@@ -51,6 +52,10 @@ class NoTests(UnusableTests):
 
 class NothingFails(UnusableTests):
     """All tests pass."""
+
+
+class NothingToRepair(UnusableTests):
+    """The failing tests execute none of the repository's own code."""
 
 
 class HarnessFailed(TestRunError):

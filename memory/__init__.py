@@ -8,14 +8,16 @@ digest = store.files.put(data)          content-addressed bytes (patches, logs)
 """
 
 from memory.budget import Amounts, Budget
-from memory.errors import BudgetSyntaxError, LimitExceeded, MemoryRoomError, StoreUnusable, UnknownRun
+from memory.errors import BudgetSyntaxError, LimitExceeded, MemoryRoomError, NotResumable, StoreUnusable, UnknownRun
 from memory.files import FileStore, write_whole
-from memory.journal import Event, Journal
-from memory.ledger import Bill, Ledger, Reservation
+from memory.journal import OPENED, Event, Journal
+from memory.ledger import SELECTION, Bill, Ledger, Reservation
 from memory.runs import RunRecord, Runs, process_started
 from memory.store import Store
 
 __all__ = [
+    "OPENED",
+    "SELECTION",
     "Amounts",
     "Bill",
     "Budget",
@@ -26,6 +28,7 @@ __all__ = [
     "Ledger",
     "LimitExceeded",
     "MemoryRoomError",
+    "NotResumable",
     "Reservation",
     "RunRecord",
     "Runs",

@@ -4,6 +4,7 @@ MemoryRoomError
 ├── LimitExceeded(kind, limit, used, where)   a limit of the Run is reached: no retry within the same Budget
 ├── BudgetSyntaxError                         a budget that cannot be read: bad input (also a ValueError)
 ├── UnknownRun                                no Run, or more than one, has that id (also a LookupError)
+├── NotResumable                              the Run has ended, or another process works on it
 └── StoreUnusable                             the state directory cannot be read or written: mend it, then retry
 """
 
@@ -36,6 +37,10 @@ class BudgetSyntaxError(MemoryRoomError, ValueError):
 
 class UnknownRun(MemoryRoomError, LookupError):
     """No Run has that id, or the prefix fits several."""
+
+
+class NotResumable(MemoryRoomError):
+    """The Run has ended, or another process works on it."""
 
 
 class StoreUnusable(MemoryRoomError, OSError):

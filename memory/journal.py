@@ -6,9 +6,12 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from memory.store import Store
+
+OPENED = "run.opened"  # a process begins to work on the Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,11 @@ class Journal:
     def events(self, after: int = 0) -> list[Event]:
         """The events with a seq above `after`, in order, whoever wrote them."""
         return self._read("seq > ? ORDER BY seq", after)
+
+    def worked_s(self) -> float:
+        """Seconds that processes have worked on the Run; the time between a crash and a resumption does not count."""
+        events = self.events()
+        return sum(now.at - before.at for before, now in pairwise(events) if now.kind != OPENED)
 
     def last(self, *kinds: str) -> Event | None:
         """The newest event of one of these kinds."""

@@ -97,6 +97,11 @@ class Ledger:
         with self._store.transaction() as connection:
             connection.execute("DELETE FROM spends WHERE id = ? AND state = 'reserved'", (reservation.id,))
 
+    def left(self, kind: str, stage: str) -> float:
+        """What a stage can still reserve of a kind other than wall_s; infinite without a limit."""
+        sums = self._store.query(f"SELECT {_SUMS} FROM spends WHERE run_id = ?", self._run_id)[0]  # noqa: S608 (column names)
+        return max(0.0, self._cap(kind, stage) - float(sums[KINDS.index(kind)]))
+
     def bill(self) -> Bill:
         """What is settled so far."""
         rows = self._store.query(

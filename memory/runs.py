@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from memory.errors import UnknownRun
-from memory.journal import Journal
+from memory.errors import NotResumable, UnknownRun
+from memory.journal import OPENED, Journal
 from memory.store import Store
 
 State = Literal["running", "resolved", "unresolved", "failed", "interrupted"]
@@ -56,6 +56,18 @@ class Runs:
             raise UnknownRun(f"run {prefix!r} {why}")
         return self._record(found[0][0])
 
+    def reopen(self, prefix: str) -> RunRecord:
+        """Take over an interrupted Run, so that this process owns it. Raises UnknownRun, NotResumable."""
+        with self._store.transaction() as connection:
+            record = self.find(prefix)
+            if record.state != "interrupted":
+                raise NotResumable(f"run {record.id} is {record.state}; only an interrupted one can go on")
+            pid = os.getpid()
+            connection.execute(
+                "UPDATE runs SET pid = ?, pid_started = ? WHERE id = ?", (pid, process_started(pid), record.id)
+            )
+        return record
+
     def list(self, limit: int = 50) -> list[RunRecord]:
         """The newest Runs first."""
         rows = self._store.query("SELECT id FROM runs ORDER BY created_at DESC LIMIT ?", limit)
@@ -68,10 +80,10 @@ class Runs:
         journal = Journal(self._store, run_id)
         started = journal.last("run.started")
         verdict = journal.last("verdict")
-        ended = journal.last("run.finished", *_ENDS)
+        ended = journal.last("run.finished", OPENED, *_ENDS)
         error: str | None = None
         state: State
-        if ended is None:
+        if ended is None or ended.kind == OPENED:
             alive = process_started(pid) == pid_started
             state = "running" if alive else "interrupted"
         elif ended.kind == "run.finished":

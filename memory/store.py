@@ -71,14 +71,14 @@ class Store:
                 raise
             self._connection.execute("COMMIT")
         except sqlite3.OperationalError as error:
-            raise StoreUnusable(f"the state in {self.state_dir} cannot be written: {error}") from error
+            raise StoreUnusable(_remedy(self.state_dir, "written", error)) from error
 
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Read rows."""
         try:
             return self._connection.execute(sql, values).fetchall()
         except sqlite3.OperationalError as error:
-            raise StoreUnusable(f"the state in {self.state_dir} cannot be read: {error}") from error
+            raise StoreUnusable(_remedy(self.state_dir, "read", error)) from error
 
     def close(self) -> None:
         self._connection.close()
@@ -90,3 +90,9 @@ class Store:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _remedy(state_dir: Path, what: str, error: sqlite3.Error) -> str:
+    full = "is full" in str(error)
+    remedy = "; no space left there: make room, or set RUNOFF_STATE_DIR to a larger disk" if full else ""
+    return f"the state in {state_dir} cannot be {what}: {error}{remedy}"

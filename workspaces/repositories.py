@@ -174,19 +174,35 @@ def _refuse_changes(source: Source, mirror: Path) -> None:
         "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(source.objects),
     }
     try:
-        unstaged = run(
-            ["diff-files", "--name-only", "-z", "--ignore-submodules=all"], at=source.path, variables=variables
-        )
+        unstaged = run(["diff-files", "-z", "--ignore-submodules=all"], at=source.path, variables=variables)
+        changed = {name for name, blob in _raw(unstaged) if not _only_line_ends(source.path, name, blob, variables)}
         staged = run(["diff-index", "--cached", "--name-only", "-z", source.head], at=source.path, variables=variables)
     finally:
         copy.unlink()
-    changed = sorted({name for name in (unstaged + staged).split(b"\0") if name})
+    changed |= {name for name in staged.split(b"\0") if name}
     if changed:
+        first = printable(os.fsdecode(min(changed)))
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
         raise RepositoryError(
-            f"{source.path} has uncommitted changes ({printable(os.fsdecode(changed[0]))}{more}); commit or stash them, or "
+            f"{source.path} has uncommitted changes ({first}{more}); commit or stash them, or "
             "pass --base HEAD to work on the last commit without them"
         )
+
+
+def _raw(listed: bytes) -> Iterator[tuple[bytes, str]]:
+    """Git's raw diff as (path, blob in the index)."""
+    fields = listed.split(b"\0")
+    for facts, name in zip(fields[::2], fields[1::2], strict=False):
+        yield name, facts.split()[2].decode()
+
+
+def _only_line_ends(top: Path, name: bytes, blob: str, variables: Mapping[str, str]) -> bool:
+    """Whether a file differs from its blob in nothing but line ends, which git converts where it is told to."""
+    path = top / os.fsdecode(name)
+    if path.is_symlink() or not path.is_file() or path.stat().st_size > LARGEST_FILE:
+        return False
+    indexed = run(["cat-file", "blob", blob], at=top, variables=variables)
+    return path.read_bytes().replace(b"\r\n", b"\n") == indexed.replace(b"\r\n", b"\n")
 
 
 def _entries(mirror: Path, commit: str, variables: Mapping[str, str]) -> dict[str, Entry]:

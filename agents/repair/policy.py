@@ -76,28 +76,34 @@ class RepairPolicy:
         self._sources = sources
         self._proposals = proposals(sources, found)
         self._orders: dict[str, Mapping[str, Limit]] = {}
+        self.exhausted = False
         self.drawn = sum(1 for _ in itertools.islice(self._proposals, drawn))
 
     async def wave(self, *, executions: int, wall_s: float) -> AsyncGenerator[Found | Progress]:
         """Try proposals until the executions or the wall seconds are used up, or none is left; what is drawn is finished.
 
-        A try counts as one execution, a verification as one more. Leaving the loop early, or cancelling it, ends the
-        tries that are running; they count as drawn. Raises HarnessFailed when sandboxes keep failing.
+        A try counts as one execution, a verification as one more; a try starts only when both still fit. Leaving the loop
+        early, or cancelling it, ends the tries that are running; they count as drawn. Raises HarnessFailed when
+        sandboxes keep failing.
         """
-        end, used, failures = time.monotonic() + wall_s, 0, 0
+        end, used, failures, running = time.monotonic() + wall_s, 0, 0, 0
 
         def jobs() -> Iterator[tuple[int, Proposal]]:
-            while used < executions and time.monotonic() < end:
+            nonlocal running
+            while used + 2 * running + 2 <= max(2, executions) and time.monotonic() < end:
                 proposal = next(self._proposals, None)
                 if proposal is None:
+                    self.exhausted = True
                     return
                 self.drawn += 1
+                running += 1
                 yield self.drawn, proposal
 
         pool: Pool[TestSession, tuple[int, Proposal], _Trial] = Pool(self._workers, self._try)
         async with aclosing(pool.run(jobs())) as results:
             async for (number, proposal), trial in results:
                 used += trial.executions
+                running -= 1
                 failures = failures + 1 if trial.harness_failed else 0
                 if failures >= PATIENCE:
                     raise HarnessFailed("the sandboxes fail again and again; see the journal for the reasons")

@@ -131,11 +131,7 @@ class TestSession:
         """Run tests in this order. `stop`: end at the first that fails. `edits` are tried in memory, in the warm
         interpreter where only function bodies change, else in a cold one. Never raises for what tests do."""
         fields = {"edits": _encoded(edits), "stop": stop, "trace": trace, "function": record and _plain(record)}
-        report = await self._request("warm", "tests", tests, fields)
-        if report.refused is not None and report.refused.startswith("Unpatchable"):
-            cold = await self._request("cold", "tests", tests, fields)
-            return replace(cold, cpu_s=report.cpu_s + cold.cpu_s)
-        return report
+        return await self._try("tests", tests, fields)
 
     async def run_fresh(self, tests: Mapping[str, Limit], *, stop: bool = False) -> RunReport:
         """Run tests as the workspace's files are now, in an interpreter that has seen nothing of the repository."""
@@ -157,7 +153,7 @@ class TestSession:
     async def examples(self, examples: Sequence[Example], limit: Limit, edits: Edits | None = None) -> RunReport:
         """Evaluate documented examples in their modules; one outcome each, its `unit` the place in the sequence."""
         units = {str(place): limit for place in range(len(examples))}
-        return await self._request("warm", "examples", units, _calls(edits, [_plain(each) for each in examples]))
+        return await self._try("examples", units, _calls(edits, [_plain(each) for each in examples]))
 
     async def mutate(self, inputs: Sequence[str], count: int) -> tuple[str, ...]:
         """More inputs like those that `run(record=…)` kept: pickles that only the sandbox reads."""
@@ -171,13 +167,21 @@ class TestSession:
         """Call a function with recorded inputs; each outcome's text is a digest of what came out."""
         units = {str(place): limit for place in range(len(inputs))}
         fields = _calls(edits, list(inputs)) | {"function": _plain(function)}
-        return await self._request("warm", "calls", units, fields)
+        return await self._try("calls", units, fields)
 
     async def close(self) -> None:
         """End both processes. May be called twice."""
         while self._channels:
             _, channel = self._channels.popitem()
             await channel.close()
+
+    async def _try(self, op: str, units: Mapping[str, Limit], fields: Mapping[str, Any]) -> RunReport:
+        """In the warm interpreter where the edits allow it, else in a cold one."""
+        report = await self._request("warm", op, units, fields)
+        if report.refused is not None and report.refused.startswith("Unpatchable"):
+            cold = await self._request("cold", op, units, fields)
+            return replace(cold, cpu_s=report.cpu_s + cold.cpu_s)
+        return report
 
     async def _request(
         self, how: Literal["warm", "cold"], op: str, units: Mapping[str, Limit], fields: Mapping[str, Any]

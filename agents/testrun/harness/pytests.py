@@ -38,7 +38,7 @@ class WarmTests:
 
     def pytest_collectreport(self, report: Any) -> None:
         if report.failed:
-            self.errors.append([report.nodeid, str(report.longrepr)[-TEXT_LIMIT:]])
+            self.errors.append([report.nodeid, _gist(str(report.longrepr))])
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: Any) -> bool:
@@ -80,7 +80,7 @@ class ColdTests:
     def body(self, request: dict[str, Any]) -> Callable[[Report, list[dict[str, Any]]], None]:
         def body(report: Report, units: list[dict[str, Any]]) -> None:
             override(self.root, decoded(request["edits"]))
-            loop = _ColdLoop(self.root, report, units, request["trace"])
+            loop = _ColdLoop(self.root, report, units, request)
             code = pytest.main(self.arguments, plugins=[loop])
             if not loop.reached:
                 raise RuntimeError(f"pytest ended with exit code {int(code)} before the first test")
@@ -89,16 +89,18 @@ class ColdTests:
 
 
 class _ColdLoop:
-    def __init__(self, root: str, report: Report, units: list[dict[str, Any]], trace: bool) -> None:
+    def __init__(self, root: str, report: Report, units: list[dict[str, Any]], request: dict[str, Any]) -> None:
         self.root = root
         self.report = report
         self.units = units
-        self.trace = trace
+        self.request = request
         self.reached = False
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self, session: Any) -> None:
         """Collect only the files of the wanted tests; the user's own selection (-k, -m) goes on to hold."""
+        if self.request["op"] != "tests":
+            return
         root = str(session.config.rootdir)
         files = {unit["unit"].split("::", 1)[0] for unit in self.units}
         paths = sorted(os.path.join(root, file) for file in files)
@@ -108,12 +110,15 @@ class _ColdLoop:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: Any) -> bool:
         self.reached = True
+        if self.request["op"] != "tests":
+            calls.run(self.report, self.units, self.request, self.root)
+            return True
         watch = Watch(self.root)
         session.config.pluginmanager.register(watch)
         items: dict[str, Any] = {}
         for item in session.items:
             items.setdefault(item.nodeid, item)
-        run_tests(self.report, self.units, items, watch, self.trace)
+        run_tests(self.report, self.units, items, watch, self.request["trace"])
         return True
 
 
@@ -186,6 +191,12 @@ def _protocol(item: Any, following: Any, watch: Watch) -> dict[str, Any]:
 def _give_up(report: Report, unit: dict[str, Any], lines: Lines) -> None:
     record = {"unit": unit["unit"], "status": "failed", "timed_out": True, "text": "no end within its limit"}
     report.leave(dict(record, lines=lines.seen(), cpu_s=unit["cpu_s"]))
+
+
+def _gist(text: str) -> str:
+    """What a report of an error says, without where: its lines that pytest marks with E, else the last one."""
+    lines = [line[1:].strip() for line in text.splitlines() if line.startswith("E ")]
+    return (" ".join(lines) or text.strip().rsplit("\n", 1)[-1])[:TEXT_LIMIT]
 
 
 def _note_spawn(event: str, arguments: Any) -> None:

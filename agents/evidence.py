@@ -1,0 +1,78 @@
+"""What is known of the candidates so far, and the Verdict that follows from it at any moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+
+from agents.repair.behaviour import behaviours
+from agents.testrun import BaseRun, Example, Limit, TestSession
+from agents.testrun.baserun import Coverage
+from memory import Bill
+from selection import Ballot, Candidate, Dropped, EquivalenceClass, Probe, Verdict, classify, count, decide, drop
+
+EXAMPLE_LIMIT = Limit(1.0, 10.0)
+
+
+@dataclass(slots=True)
+class Evidence:
+    """Candidates that were seen to pass every test, and what else speaks for and against them."""
+
+    base: BaseRun | None = None
+    coverage: Coverage = field(default_factory=dict)
+    examples: tuple[Example, ...] = ()
+    candidates: dict[str, Candidate] = field(default_factory=dict)
+    _examples_met: dict[str, list[bool]] = field(default_factory=dict)  # class id -> for each example
+    _examined: frozenset[str] = frozenset()
+
+    def standing(self) -> tuple[tuple[EquivalenceClass, ...], tuple[Dropped, ...]]:
+        """The candidates as classes, and those that cannot be right."""
+        survivors, dropped = drop(self.candidates.values())
+        return classify(survivors), dropped
+
+    async def gather(self, session: TestSession) -> None:
+        """Let the documented examples vote on classes that are new, and compare how all of them behave."""
+        classes, _ = self.standing()
+        if self.base is None or {each.id for each in classes} == self._examined:
+            return
+        for each in classes:
+            if self.examples and each.id not in self._examples_met:
+                self._examples_met[each.id] = await self._met(session, each.representative)
+        found = await behaviours(session, self.base, self.coverage, [each.representative for each in classes])
+        for each in classes:
+            for member in each.members:
+                self.candidates[member.id] = replace(member, behaviour=found.get(each.representative.id))
+        self._examined = frozenset(each.id for each in classes)
+
+    async def _met(self, session: TestSession, candidate: Candidate) -> list[bool]:
+        edits = {change.path: change.after for change in candidate.changes if change.after is not None}
+        report = await session.examples(self.examples, EXAMPLE_LIMIT, edits)
+        met = {outcome.unit for outcome in report.outcomes if outcome.status == "passed"}
+        return [str(place) in met for place in range(len(self.examples))]
+
+    def verdict(self, *, stopped: str, bill: Bill, notes: Sequence[str] = ()) -> Verdict:
+        """The best that can be said now."""
+        classes, dropped = self.standing()
+        probes, ballots = self._count(classes)
+        cost = {"wall_s": round(bill.wall_s, 3), "stages": {name: asdict(each) for name, each in bill.stages.items()}}
+        slow = len(self.base.slow) if self.base else 0
+        if slow:
+            notes = [*notes, f"{slow} tests take too long to be run on base; the patch had to pass them all the same"]
+        standings = count(classes, probes, ballots)
+        return decide(standings, dropped, probes, ballots, stopped=stopped, cost=cost, notes=notes)
+
+    def _count(self, classes: Sequence[EquivalenceClass]) -> tuple[list[Probe], list[Ballot]]:
+        """Every class passed all tests in a fresh interpreter before it became one; examples may differ."""
+        if self.base is None:
+            return [], []
+        probes = [Probe(test, "target") for test in self.base.failing]
+        probes += [Probe(test, "regression") for test in self.base.passing]
+        ballots = [Ballot(probe.id, each.id, "passed") for each in classes for probe in probes]
+        for place, example in enumerate(self.examples):
+            probe = Probe(f"example {place + 1}: {example.source} is {example.expected}", "example")
+            probes.append(probe)
+            for each in classes:
+                if each.id in self._examples_met:
+                    outcome = "passed" if self._examples_met[each.id][place] else "failed"
+                    ballots.append(Ballot(probe.id, each.id, outcome))  # type: ignore[arg-type]
+        return probes, ballots

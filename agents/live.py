@@ -1,0 +1,128 @@
+"""What one Run holds open in this process: everything that a checkpoint cannot hold."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agents.errors import NotPython
+from agents.evidence import Evidence
+from agents.repair import RepairPolicy
+from agents.request import Request
+from agents.settings import Settings
+from agents.testrun import TestSession, parse_command
+from memory import Journal, Ledger, Store
+from workspaces import (
+    Checkout,
+    Limits,
+    Live,
+    Repositories,
+    SandboxProvider,
+    SandboxSpec,
+    Source,
+    Workspaces,
+    choose_provider,
+    find_interpreter,
+    reap,
+)
+
+LIMITS = Limits(processes=512)
+
+
+@dataclass(slots=True)
+class LiveRun:
+    """One Run's open things, in the order in which they come to be. Made by `live_run`."""
+
+    id: str
+    request: Request
+    settings: Settings
+    store: Store
+    journal: Journal
+    ledger: Ledger
+    stack: AsyncExitStack
+    evidence: Evidence = field(default_factory=Evidence)
+    live: Live | None = None
+    provider: SandboxProvider | None = None
+    source: Source | None = None
+    checkout: Checkout | None = None
+    workers: list[TestSession] = field(default_factory=list)
+    policy: RepairPolicy | None = None
+
+    async def open(self) -> None:
+        """Look at the repository, clear up what dead Runs left, and find a sandbox. Raises what bad input raises."""
+        parse_command(self.request.test)
+        self.source = await Repositories.inspect(self.request.repo)
+        for line in await reap(self.settings.state_dir):
+            self.journal.append("note", {"text": f"removed what a run that died left behind: {line}"})
+        self.live = Live.open(self.settings.state_dir)
+        self.stack.callback(self.live.close)
+        self.provider = await choose_provider(self.request.sandbox, self.live, image=self.request.image)
+        self.stack.push_async_callback(self.provider.close)
+        self.journal.append("sandbox", {"detail": (await self.provider.available()).detail})
+
+    async def check_out(self) -> Checkout:
+        """The base commit's files. Raises RepositoryError, NotPython."""
+        assert self.source is not None
+        repositories = Repositories(self.settings.state_dir)
+        self.checkout = await repositories.checkout(self.source, self.request.base)
+        if not any(path.endswith(".py") for path in self.checkout.files):
+            raise NotPython(
+                f"{self.source.path} holds no Python; without a model only the built-in repair policy works, which mends "
+                "Python code with pytest tests"
+            )
+        self.journal.append("repository", {"commit": self.checkout.commit, "files": len(self.checkout.files)})
+        return self.checkout
+
+    async def start_worker(self) -> int:
+        """A workspace, a sandbox on it and a pytest session that has collected; returns its number."""
+        assert self.live is not None
+        assert self.provider is not None
+        assert self.checkout is not None
+        python, mounts = await asyncio.to_thread(self._interpreter)
+        workspace = await Workspaces(self.live, disk_bytes=LIMITS.disk_bytes).create(self.checkout)
+        self.stack.push_async_callback(workspace.close)
+        env = {"PYTHONPATH": "/workspace/src"} if any(path.startswith("src/") for path in self.checkout.files) else {}
+        spec = SandboxSpec(
+            workspace.path, image=self.request.image, readonly=mounts, env=env, limits=LIMITS, label=self.id
+        )
+        sandbox = await self.provider.start(spec)
+        self.stack.push_async_callback(sandbox.close)
+        session = await TestSession.start(sandbox, python=python, command=parse_command(self.request.test))
+        self.stack.push_async_callback(session.close)
+        self.workers.append(session)
+        return len(self.workers) - 1
+
+    def _interpreter(self) -> tuple[str, tuple[Path, ...]]:
+        """The interpreter's name in the sandbox, and what of the host it needs there."""
+        assert self.provider is not None
+        if self.provider.name == "docker":
+            return str(self.request.python or "python3"), ()
+        found = find_interpreter(self.request.python or self._default_python())
+        return str(found.program), found.readonly
+
+    def _default_python(self) -> Path:
+        """The active virtual environment's, else that of the repository (never one that it tracks), else the first on
+        the PATH."""
+        assert self.source is not None
+        assert self.checkout is not None
+        places = [Path(active)] if (active := os.environ.get("VIRTUAL_ENV")) else []
+        if not any(path.startswith(".venv/") for path in self.checkout.files):
+            places.append(self.source.path / ".venv")
+        for place in places:
+            if (place / "bin" / "python").exists():
+                return place / "bin" / "python"
+        return Path(shutil.which("python3") or "python3")
+
+
+@asynccontextmanager
+async def live_run(
+    run_id: str, request: Request, settings: Settings, store: Store, journal: Journal, ledger: Ledger
+) -> AsyncIterator[LiveRun]:
+    """The Run's things; on leaving, all that was opened is closed, the last first."""
+    async with AsyncExitStack() as stack:
+        yield LiveRun(run_id, request, settings, store, journal, ledger, stack)

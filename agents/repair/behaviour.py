@@ -1,0 +1,95 @@
+"""Do candidates behave alike? The functions that they change are called with recorded and generated inputs.
+
+Inputs come from the tests (the arguments of the outermost calls, kept while they run) and from small mutations of those.
+Equal results on all of them say nothing of which candidate is right, but a lot of whether it matters: when all that pass
+the tests behave alike, the first is nearly always right.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Mapping, Sequence
+
+from agents.testrun import BaseRun, Function, Limit, TestSession
+from selection import Candidate
+
+INPUTS = 60  # calls of one function
+FEWEST = 5  # inputs, below which nothing was observed
+FUNCTIONS = 4
+RECORDING_TESTS = 60
+CALL = Limit(0.3, 5.0)
+
+
+async def behaviours(
+    session: TestSession, base: BaseRun, coverage: Mapping[str, Mapping[str, object]], candidates: Sequence[Candidate]
+) -> dict[str, str]:
+    """A digest of each candidate's results by its id; empty when there is nothing to compare or to call."""
+    if len(candidates) < 2:
+        return {}
+    seen = {each.id: hashlib.sha256() for each in candidates}
+    observed = 0
+    for function, changer in list(_changed(candidates).items())[:FUNCTIONS]:
+        inputs = await _inputs(session, base, coverage, function, changer)
+        if len(inputs) < FEWEST:
+            continue
+        observed += 1
+        for candidate in candidates:
+            report = await session.calls(function, inputs, CALL, _edits(candidate))
+            results = ["over time" if each.timed_out else each.text for each in report.outcomes]
+            # what could not be called at all differs from everything that could
+            seen[candidate.id].update("\n".join([*results, report.refused or ""]).encode())
+    return {name: digest.hexdigest()[:12] for name, digest in seen.items()} if observed else {}
+
+
+def _changed(candidates: Sequence[Candidate]) -> dict[Function, Candidate]:
+    """The functions that candidates change, each with the first candidate that does."""
+    found: dict[tuple[str, str], tuple[Function, Candidate]] = {}
+    for candidate in candidates:
+        for change in candidate.changes:
+            before, after = _functions(change.before or b""), _functions(change.after or b"")
+            for name, (line, text) in after.items():
+                if name in before and before[name][1] != text:
+                    found.setdefault((change.path, name), (Function(change.path, name, line), candidate))
+    return dict(found.values())
+
+
+def _functions(source: bytes) -> dict[str, tuple[int, str]]:
+    """Functions and methods of a module: dotted name -> (first line of its code, its syntax)."""
+    found: dict[str, tuple[int, str]] = {}
+
+    def visit(nodes: Sequence[ast.stmt], prefix: str) -> None:
+        for node in nodes:
+            if isinstance(node, ast.ClassDef):
+                visit(node.body, f"{prefix}{node.name}.")
+            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
+                found[prefix + node.name] = (first, ast.dump(node))
+
+    visit(ast.parse(source).body, "")
+    return found
+
+
+async def _inputs(
+    session: TestSession,
+    base: BaseRun,
+    coverage: Mapping[str, Mapping[str, object]],
+    function: Function,
+    changer: Candidate,
+) -> tuple[str, ...]:
+    """Recorded while the tests run with a candidate, since base may loop for ever; those that end, and mutants of them."""
+    calling = [test for test, files in coverage.items() if function.file in files][:RECORDING_TESTS]
+    if not calling:
+        return ()
+    limits = {test: base.limit(test) for test in calling}
+    report = await session.run(limits, edits=_edits(changer), record=function)
+    recorded = list(dict.fromkeys(each for outcome in report.outcomes for each in outcome.inputs))
+    if not recorded:
+        return ()
+    inputs = await session.mutate(recorded, INPUTS)
+    ended = await session.calls(function, inputs, CALL, _edits(changer))
+    return tuple(each for each, outcome in zip(inputs, ended.outcomes, strict=False) if not outcome.timed_out)
+
+
+def _edits(candidate: Candidate) -> dict[str, bytes]:
+    return {change.path: change.after for change in candidate.changes if change.after is not None}

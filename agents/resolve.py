@@ -1,0 +1,272 @@
+"""The root graph: how a Run goes from a Request to a Verdict.
+
+    prepare -> localise -> wave -> ballots -> decide -> wave | finish
+
+A checkpoint holds plain data: how many proposals were tried and what was found. What a process holds open (sandboxes,
+sessions) is in the LiveRun, which `prepare` and `localise` make anew when a Run is resumed. However a Run ends, by its
+budget, an interrupt or in order, the best Verdict so far comes out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime
+
+from agents.firstplan import run_first_plan
+from agents.live import LiveRun, live_run
+from agents.repair import Found
+from agents.request import Request
+from agents.settings import Settings
+from memory import SELECTION, Amounts, Budget, Event, Journal, Ledger, LimitExceeded, Runs, Store
+from selection import Candidate, Change, Progress, Provenance, Verdict, next_step
+
+WAVE_TRIES = 150
+WAVE_S = 10.0
+REPORT_S = 0.5  # between two events of progress
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a Run ended. patch: the winner's, in git's format; empty without one."""
+
+    run_id: str
+    verdict: Verdict
+    patch: bytes
+    interrupted: bool
+
+
+class State(TypedDict, total=False):
+    """What a checkpoint holds. found: one row for each plausible candidate (see `_row`). tried: proposals drawn."""
+
+    tried: int
+    search_s: float
+    found: list[dict[str, Any]]
+    exhausted: bool
+    step: str
+    stopped: str
+
+
+async def resolve(
+    request: Request,
+    settings: Settings,
+    store: Store,
+    *,
+    run_id: str | None = None,
+    stop: asyncio.Event | None = None,
+    on_event: Callable[[Event], None] | None = None,
+) -> Outcome:
+    """Resolve one Issue. `run_id`: a Run that was created before, or an interrupted one that goes on where it was.
+
+    Raises what bad input raises (AgentError, WorkspaceError), after it was journaled. Setting `stop` ends the Run with the
+    best so far.
+    """
+    run_id = run_id or Runs(store).create(request.model_dump(mode="json"))
+    journal = Journal(store, run_id)
+    if on_event is not None:
+        journal.on_event(on_event)
+    journal.append("run.opened", {"run": run_id, "repo": str(request.repo)})
+    ledger = Ledger(store, run_id, Budget.parse(request.budget), wall_used_s=journal.worked_s())
+    try:
+        async with live_run(run_id, request, settings, store, journal, ledger) as live:
+            why, interrupted = await _until_stopped(_walk(live), stop)
+            if live.evidence.base is not None and live.workers and not interrupted:
+                await _gather(live)
+            verdict = live.evidence.verdict(stopped=why, bill=ledger.bill())
+    except Exception as error:
+        journal.append("run.failed", {"error": " ".join(str(error).split()) or repr(error)})
+        raise
+    except BaseException:
+        journal.append("run.interrupted", {})
+        raise
+    winner = live.evidence.candidates.get(verdict.winner or "")
+    patch = winner.patch if winner else b""
+    digest = store.files.put(patch) if winner else None
+    journal.append(
+        "verdict",
+        {"winner": verdict.winner, "patch_digest": digest, "verdict": verdict.model_dump(mode="json")},
+    )
+    journal.append("run.interrupted" if interrupted else "run.finished", {})
+    return Outcome(run_id, verdict, patch, interrupted)
+
+
+async def _until_stopped(work: Any, stop: asyncio.Event | None) -> tuple[str, bool]:
+    """Why the work ended, and whether somebody stopped it before it did; then it was cancelled and has cleaned up."""
+    working = asyncio.ensure_future(work)
+    stopping = asyncio.ensure_future(stop.wait() if stop is not None else asyncio.Event().wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result(), False
+        return "interrupted", True
+    except LimitExceeded as limit:
+        return str(limit), False
+    finally:
+        for task in (working, stopping):
+            task.cancel()
+        await asyncio.gather(working, stopping, return_exceptions=True)
+
+
+async def _walk(live: LiveRun) -> str:
+    """Walk the graph to its end; returns why no more was tried."""
+    path = str(live.settings.state_dir / "checkpoints.db")
+    async with AsyncSqliteSaver.from_conn_string(path) as saver:
+        graph = _graph().compile(checkpointer=saver)
+        config: Any = {"configurable": {"thread_id": live.id}, "recursion_limit": 10_000}
+        state = await graph.ainvoke({"step": "prepare"}, config, context=live, durability="sync")
+        await saver.adelete_thread(live.id)  # it has ended: the Journal has all of it
+        return str(state["stopped"])
+
+
+def _graph() -> StateGraph[State, LiveRun, State, State]:
+    graph = StateGraph(State, context_schema=LiveRun)
+    for node in (prepare, localise, wave, ballots, decide, finish):
+        graph.add_node(node.__name__, node)
+    graph.add_edge(START, "prepare")
+    graph.add_edge("prepare", "localise")
+    graph.add_edge("localise", "wave")
+    graph.add_edge("wave", "ballots")
+    graph.add_edge("ballots", "decide")
+    graph.add_conditional_edges("decide", lambda state: state["step"], ["wave", "finish"])
+    graph.add_edge("finish", END)
+    return graph
+
+
+async def prepare(state: State, runtime: Runtime[LiveRun]) -> State:
+    """Look at the repository and find a sandbox."""
+    await runtime.context.open()
+    return {}
+
+
+async def localise(state: State, runtime: Runtime[LiveRun]) -> State:
+    """The Run's first plan: checkout, base run, coverage, suspects; then what an earlier process found, if one did."""
+    live = runtime.context
+    with _held(live, "localise"):
+        await run_first_plan(live, tried=state.get("tried", 0))
+    for row in state.get("found", []):
+        candidate = _candidate(live, row)
+        live.evidence.candidates[candidate.id] = candidate
+    return {}
+
+
+async def wave(state: State, runtime: Runtime[LiveRun]) -> State:
+    """Let the policy try candidates on all workers, for a while."""
+    live, policy = runtime.context, runtime.context.policy
+    assert policy is not None
+    found, search_s = list(state.get("found", [])), state.get("search_s", 0.0)
+    tries = int(min(WAVE_TRIES, live.ledger.left("candidates", "repair")))
+    wall_s = min(WAVE_S, live.ledger.wall_left_s("repair"), live.ledger.left("sandbox_s", "repair") / len(live.workers))
+    reservation = live.ledger.reserve("repair", Amounts(candidates=tries))
+    started = reported = time.monotonic()
+    used = 0
+    try:
+        async with aclosing(policy.wave(executions=tries, wall_s=wall_s)) as events:
+            async for event in events:
+                now = time.monotonic()
+                used += event.executions
+                if isinstance(event, Found):
+                    found.append(_row(live, event, search_s + now - started))
+                if isinstance(event, Found) or now - reported > REPORT_S:
+                    reported = now
+                    _report(live, policy.drawn, found, search_s + now - started)
+    finally:
+        elapsed = time.monotonic() - started
+        spent = Amounts(candidates=used, sandbox_s=elapsed * len(live.workers))
+        live.ledger.settle(reservation, spent)
+    search_s += elapsed
+    _report(live, policy.drawn, found, search_s)
+    return {"tried": policy.drawn, "search_s": search_s, "found": found, "exhausted": policy.exhausted}
+
+
+async def ballots(state: State, runtime: Runtime[LiveRun]) -> State:
+    """Let documented examples vote, and compare behaviours, where there are new classes."""
+    await _gather(runtime.context)
+    return {}
+
+
+async def _gather(live: LiveRun) -> None:
+    with _held(live, SELECTION):
+        await live.evidence.gather(live.workers[0])
+
+
+@contextmanager
+def _held(live: LiveRun, stage: str) -> Iterator[None]:
+    """Put on the bill for how long the sandboxes were held by a stage. Raises LimitExceeded when its time is over."""
+    reservation, started = live.ledger.reserve(stage, Amounts()), time.monotonic()
+    try:
+        yield
+    finally:
+        held_s = len(live.workers) * (time.monotonic() - started)
+        live.ledger.settle(reservation, Amounts(sandbox_s=held_s))
+
+
+async def decide(state: State, runtime: Runtime[LiveRun]) -> State:
+    """Another wave, or the end."""
+    live = runtime.context
+    classes, _ = live.evidence.standing()
+    found = state["found"]
+    decision = next_step(
+        Progress(
+            tried=state["tried"],
+            plausible_classes=len(classes),
+            first_at=found[0]["tried"] if found else None,
+            elapsed_s=state["search_s"],
+            first_at_s=found[0]["elapsed_s"] if found else None,
+            exhausted=state["exhausted"],
+            budget_over=_used_up(live),
+        )
+    )
+    live.journal.append("decision", {"action": decision.action, "why": decision.why})
+    return {"step": "wave" if decision.action == "sample" else "finish", "stopped": decision.why}
+
+
+async def finish(state: State, runtime: Runtime[LiveRun]) -> State:
+    """Nothing is left to do: the Verdict is put into words once everything is closed."""
+    return {}
+
+
+def _used_up(live: LiveRun) -> str | None:
+    """The limit that leaves no room for another wave, in words."""
+    budget = live.ledger.budget
+    if live.ledger.wall_left_s("repair") <= 0:
+        return f"the time is used up (wall={budget.wall_s:g}s)"
+    for kind, unit in (("candidates", ""), ("sandbox_s", "s")):
+        if live.ledger.left(kind, "repair") < 1:
+            return f"the budget is used up ({kind.removesuffix('_s')}={budget.limit(kind):g}{unit})"
+    return None
+
+
+def _report(live: LiveRun, tried: int, found: list[dict[str, Any]], elapsed_s: float) -> None:
+    data = {"tried": tried, "plausible": len(found), "elapsed_s": round(elapsed_s, 2)}
+    live.journal.append("progress", data)
+
+
+def _row(live: LiveRun, found: Found, elapsed_s: float) -> dict[str, Any]:
+    """Keep a candidate: its files in the file store, its row in the journal and the checkpoint."""
+    candidate = found.candidate
+    live.evidence.candidates[candidate.id] = candidate
+    row = {
+        "id": candidate.id,
+        "step": candidate.provenance.step,
+        "score": candidate.score,
+        "patch": live.store.files.put(candidate.patch),
+        "files": {each.path: live.store.files.put(each.after) for each in candidate.changes if each.after is not None},
+        "tried": found.tried,
+        "elapsed_s": round(elapsed_s, 3),
+    }
+    live.journal.append("candidate", row)
+    return row
+
+
+def _candidate(live: LiveRun, row: dict[str, Any]) -> Candidate:
+    assert live.checkout is not None
+    files = live.store.files
+    changes = tuple(Change(path, live.checkout.read(path), files.get(digest)) for path, digest in row["files"].items())
+    return Candidate(row["id"], files.get(row["patch"]), changes, Provenance("repair", row["step"]), row["score"])

@@ -1,0 +1,276 @@
+"""The command line: reads arguments, shows what the engine says. No logic of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+
+import typer
+from rich.console import Console
+
+from agents.request import Request
+from agents.settings import Settings
+from api import report
+from api.errors import BAD_INPUT, one_line
+from api.progress import ProgressView
+from memory import Journal, Runs, Store, StoreUnusable, write_whole
+from selection import Verdict
+from workspaces import apply_to_checkout, cleanup
+
+if TYPE_CHECKING:
+    from agents.resolve import Outcome
+
+RESOLVED, UNRESOLVED, BAD, INTERRUPTED = 0, 1, 2, 130
+
+app = typer.Typer(
+    name="runoff",
+    help="Turn a compute budget into a resolved issue: many candidate patches, tried in sandboxes, chosen by evidence.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> None:
+    """The `runoff` program. Bad input ends in one line on standard error and exit code 2."""
+    try:
+        app()
+    except BAD_INPUT as error:
+        print(f"runoff: {one_line(error)}", file=sys.stderr)
+        sys.exit(BAD)
+
+
+@app.command(
+    "resolve",
+    epilog="Exit code: 0 a patch won, 1 none did, 2 bad input, 130 interrupted (the best patch so far is shown).",
+)
+def resolve_command(
+    repo: Annotated[Path, typer.Argument(help="a git repository; your checkout is not touched unless --apply")],
+    issue: Annotated[str, typer.Option(help="the issue: a file, - for standard input, or the text itself")],
+    test: Annotated[
+        str | None, typer.Option(help='the tests that matter, e.g. "pytest -q tests/test_dates.py"')
+    ] = None,
+    base: Annotated[
+        str | None, typer.Option(help="the commit to start from [default: HEAD of a clean checkout]")
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option(help='limits: "wall=10m,candidates=200" (also tokens, usd, sandbox)')
+    ] = None,
+    sandbox: Annotated[
+        Literal["auto", "docker", "bubblewrap"] | None, typer.Option(help="what untrusted code runs in")
+    ] = None,
+    image: Annotated[str | None, typer.Option(help="docker: the image, with Python and what the tests need")] = None,
+    python: Annotated[
+        Path | None, typer.Option(help="the interpreter that has pytest and the project's dependencies")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="a directory for patch.diff, verdict.json, journal.jsonl")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print the verdict as JSON, and nothing else")] = False,
+    apply: Annotated[bool, typer.Option("--apply", help="apply the winning patch to your checkout")] = False,
+) -> None:
+    """Resolve an issue: find a patch that mends what fails, and say which tests and what cost stand behind it.
+
+    Without a model it uses the built-in repair policy: small faults in Python code that make pytest tests fail.
+    """
+    settings = Settings()
+    request = Request(
+        repo=repo,
+        issue=_read_issue(issue),
+        test=test,
+        base=base,
+        budget=budget or settings.budget,
+        sandbox=sandbox or settings.sandbox,
+        image=image or settings.image,
+        python=python or settings.python,
+    )
+    _make_output(output)
+    _work(request, settings, output, as_json=as_json, apply=apply)
+
+
+@app.command("resume")
+def resume_command(
+    run: Annotated[
+        str, typer.Argument(help="the id of an interrupted run or the beginning of it; `last` is the newest")
+    ],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="a directory for patch.diff, verdict.json, journal.jsonl")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print the verdict as JSON, and nothing else")] = False,
+    apply: Annotated[bool, typer.Option("--apply", help="apply the winning patch to your checkout")] = False,
+) -> None:
+    """Go on with a run that was interrupted or killed: what was tried and found stays, the budget left is spent.
+
+    The exit codes are those of `runoff resolve`.
+    """
+    settings = Settings()
+    _make_output(output)
+    with Store.open(settings.state_dir) as store:
+        record = Runs(store).reopen(run)
+    _work(Request.model_validate(record.request), settings, output, as_json=as_json, apply=apply, run_id=record.id)
+
+
+@app.command()
+def show(
+    run: Annotated[str, typer.Argument(help="a run's id or the beginning of it; `last` is the newest")],
+    as_json: Annotated[bool, typer.Option("--json", help="print the verdict as JSON")] = False,
+    journal: Annotated[bool, typer.Option("--journal", help="print the run's events, one JSON object a line")] = False,
+) -> None:
+    """Show how a run ended: the verdict, the candidates, the diff and the bill."""
+    with Store.open(Settings().state_dir) as store:
+        record = Runs(store).find(run)
+        if journal:
+            for event in Journal(store, record.id).events():
+                print(event.as_json())
+        elif record.verdict is None:
+            print(f"run {record.id}: {record.state}{f', {record.error}' if record.error else ''}")
+        else:
+            verdict = Verdict.model_validate(record.verdict["verdict"])
+            if as_json:
+                print(verdict.model_dump_json(indent=2))
+            else:
+                digest = record.verdict["patch_digest"]
+                patch = store.files.get(digest) if digest else b""
+                report.show_verdict(verdict, patch, Console(highlight=False), run_id=record.id)
+
+
+@app.command()
+def runs(limit: Annotated[int, typer.Option(min=1, help="how many, the newest first")] = 20) -> None:
+    """List the runs."""
+    with Store.open(Settings().state_dir) as store:
+        report.show_runs(Runs(store).list(limit), Console(highlight=False))
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is installed, which sandbox would be used, and what to do about what is missing.
+
+    Exit code 1 when no run could start.
+    """
+    from agents.doctor import examine
+
+    findings = asyncio.run(examine(Settings()))
+    report.show_findings(findings, Console(highlight=False))
+    sys.exit(0 if all(finding.ok for finding in findings if finding.needed) else 1)
+
+
+@app.command("cleanup")
+def cleanup_command() -> None:
+    """Remove what crashed runs left behind (containers, mounts, workspaces) and checkouts that no run needs."""
+    removed = asyncio.run(cleanup(Settings().state_dir))
+    for line in removed:
+        print(line)
+    print(f"{len(removed)} removed" if removed else "nothing to remove")
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="another address than loopback needs RUNOFF_TOKEN to be set")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8765,
+) -> None:
+    """Serve runs over REST: POST /v1/runs, GET /v1/runs/{id}, GET /v1/runs/{id}/events. API pages under /docs."""
+    import uvicorn
+
+    from api.service import create_app
+
+    token = os.environ.get("RUNOFF_TOKEN") or None
+    loopback = host in ("127.0.0.1", "localhost", "::1")
+    if not loopback and token is None:
+        raise typer.BadParameter(
+            "set RUNOFF_TOKEN before serving on an address that others can reach", param_hint="--host"
+        )
+    app = create_app(Settings(), token=token, hosts=None if loopback else ["*"])
+    uvicorn.run(app, host=host, port=port, log_level="info", timeout_graceful_shutdown=10)
+
+
+def _work(
+    request: Request,
+    settings: Settings,
+    output: Path | None,
+    *,
+    as_json: bool,
+    apply: bool,
+    run_id: str | None = None,
+) -> NoReturn:
+    """Run the engine with progress, show what came out, and leave with the exit code that says it."""
+    errors = Console(stderr=True, highlight=False)
+    with Store.open(settings.state_dir) as store:
+        with ProgressView(errors) as view:
+            outcome = asyncio.run(_until_interrupted(request, settings, store, view, run_id))
+        if output is not None:
+            _write_output(output, outcome, store)
+    if as_json:
+        print(outcome.verdict.model_dump_json(indent=2))
+    else:
+        report.show_verdict(outcome.verdict, outcome.patch, Console(highlight=False), run_id=outcome.run_id)
+    if outcome.interrupted:
+        errors.print(f"interrupted; go on with: runoff resume {outcome.run_id}")
+    elif apply and outcome.patch:
+        asyncio.run(apply_to_checkout(request.repo, outcome.patch))
+        errors.print(f"applied to {request.repo}")
+    sys.exit(INTERRUPTED if outcome.interrupted else RESOLVED if outcome.verdict.winner else UNRESOLVED)
+
+
+def _read_issue(text: str) -> str:
+    """The issue's text: `-` is standard input, the name of a file its content, anything else the text itself."""
+    if text == "-":
+        return sys.stdin.buffer.read().decode("utf-8", "replace")
+    path = Path(text)
+    try:
+        if path.is_file():
+            return path.read_bytes().decode("utf-8", "replace")
+    except (OSError, ValueError):  # too long for a name, or a NUL in it: it is a text
+        return text
+    if "\n" not in text and " " not in text and (path.suffix or "/" in text):
+        raise typer.BadParameter(f"there is no file {text}", param_hint="--issue")
+    return text
+
+
+async def _until_interrupted(
+    request: Request, settings: Settings, store: Store, view: ProgressView, run_id: str | None
+) -> Outcome:
+    """Resolve; the first Ctrl-C ends the search with the best so far, a second one ends the program."""
+    from agents.resolve import resolve  # a second of imports that the other commands do without
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def interrupt() -> None:
+        stop.set()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupt)
+    return await resolve(request, settings, store, run_id=run_id, stop=stop, on_event=view)
+
+
+def _make_output(output: Path | None) -> None:
+    """Find out before the work whether its results can be written."""
+    if output is None:
+        return
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise typer.BadParameter(f"{output} cannot be made: {error.strerror}", param_hint="-o") from error
+    if not os.access(output, os.W_OK):
+        raise typer.BadParameter(f"{output} cannot be written to", param_hint="-o")
+
+
+def _write_output(output: Path, outcome: Outcome, store: Store) -> None:
+    journal = "".join(event.as_json() + "\n" for event in Journal(store, outcome.run_id).events())
+    files = {
+        "patch.diff": outcome.patch,
+        "verdict.json": outcome.verdict.model_dump_json(indent=2).encode() + b"\n",
+        "journal.jsonl": journal.encode(),
+    }
+    for name, data in files.items():
+        try:
+            write_whole(output / name, data)
+        except OSError as error:
+            raise StoreUnusable(f"{output / name} cannot be written: {error.strerror}") from error

@@ -1,0 +1,26 @@
+"""What a face tells a person: one line, and whether the input was at fault.
+
+everything that the rooms raise on purpose  ->  BAD_INPUT (exit code 2, HTTP 422)
+anything else                               ->  a defect of Runoff: it is not caught here
+"""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from agents.errors import AgentError
+from memory import MemoryRoomError
+from planner import CompileErrors
+from workspaces.errors import WorkspaceError
+
+BAD_INPUT: tuple[type[Exception], ...] = (AgentError, MemoryRoomError, WorkspaceError, CompileErrors, ValidationError)
+
+
+def one_line(error: Exception) -> str:
+    """An error as one line that says what happened, to which thing, and what to do."""
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        return message if message.startswith(where) else f"{where}: {message}"
+    return " ".join(str(error).split())

@@ -1,0 +1,70 @@
+"""What a person sees while a Run works: the Journal's events, as they are written, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
+
+from memory import Event
+
+
+def _started(data: Mapping[str, Any]) -> str:
+    return f"run {data['run']}: {data['repo']}"
+
+
+def _base(data: Mapping[str, Any]) -> str:
+    failing = data["failing"]
+    shown = ", ".join(failing[:3]) + (", …" if len(failing) > 3 else "")
+    return f"{len(failing)} of {len(failing) + data['passing']} tests fail: {shown}"
+
+
+def _localised(data: Mapping[str, Any]) -> str:
+    first = data["suspects"][0] if data["suspects"] else None
+    where = f", first {first['path']}:{first['line']}" if first else ""
+    return f"{data['statements']} suspicious statements{where}"
+
+
+_LINES: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "run.opened": _started,
+    "repository": lambda data: f"base {data['commit'][:12]}, {data['files']} files",
+    "sandbox": lambda data: f"sandbox: {data['detail']}",
+    "base.ran": _base,
+    "localised": _localised,
+    "candidate": lambda data: f"candidate {data['id']}: {data['step']}",
+    "decision": lambda data: f"{data['action']}: {data['why']}",
+    "note": lambda data: f"note: {data['text']}",
+}
+_STATUS: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "call.started": lambda data: f"{data['name']} …",
+    "progress": lambda data: f"{data['tried']} tried, {data['plausible']} plausible, {data['elapsed_s']:.0f} s",
+}
+
+
+class ProgressView:
+    """Prints one line for each event worth one; on a terminal the last line shows what is going on right now."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._status: Status | None = console.status("starting …") if console.is_terminal else None
+
+    def __call__(self, event: Event) -> None:
+        if event.kind in _LINES:
+            self._console.print(escape(_LINES[event.kind](event.data)), style="dim" if event.kind == "note" else None)
+        elif self._status is not None and event.kind in _STATUS:
+            self._status.update(escape(_STATUS[event.kind](event.data)))
+
+    def __enter__(self) -> Self:
+        if self._status is not None:
+            self._status.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._status is not None:
+            self._status.stop()

@@ -1,0 +1,101 @@
+"""A Verdict as a page that a person reads."""
+
+from __future__ import annotations
+
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from agents.doctor import Finding
+from memory import RunRecord
+from selection import Verdict
+
+_MANY = 8  # rows of a table before the rest is only counted
+
+
+def show_verdict(verdict: Verdict, patch: bytes, console: Console, *, run_id: str) -> None:
+    """The verdict first, then the evidence, the diff and the bill."""
+    console.print(_headline(verdict))
+    if verdict.candidates:
+        console.print(_candidates(verdict))
+    if patch:
+        text = patch.decode("utf-8", "replace")
+        console.print(
+            Syntax(text, "diff", background_color="default") if console.is_terminal else Text(text.rstrip("\n"))
+        )
+    console.print(_bill(verdict))
+    for note in verdict.notes:
+        console.print(f"note: {escape(note)}")
+    console.print(f"run {run_id} (runoff show {run_id})", style="dim")
+
+
+def show_runs(records: list[RunRecord], console: Console) -> None:
+    """One line a Run, the newest first."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("run", "state", "repository", "verdict"):
+        table.add_column(column, overflow="fold")
+    for record in records:
+        says = record.error or (record.verdict or {}).get("verdict", {}).get("reason", "")
+        table.add_row(record.id, record.state, escape(str(record.request.get("repo", ""))), escape(str(says)))
+    console.print(table if records else "no runs yet: start one with `runoff resolve`")
+
+
+def show_findings(findings: list[Finding], console: Console) -> None:
+    """What `runoff doctor` found: one line each, with the remedy where something is missing."""
+    for finding in findings:
+        mark = "ok     " if finding.ok else "missing" if finding.needed else "-      "
+        console.print(Text(f"{mark} {finding.name}: {finding.detail}"))
+        if finding.remedy and not finding.ok:
+            console.print(Text(f"          {finding.remedy}"))
+
+
+def _headline(verdict: Verdict) -> RenderableType:
+    if verdict.winner is None:
+        return Text(f"no patch: {verdict.reason.removeprefix('no patch found: ')}", style="bold")
+    winner = next(each for each in verdict.candidates if each.id == verdict.winner)
+    mended = [probe.id for probe in verdict.probes if probe.kind == "target"]
+    more = f", and {len(mended) - _MANY} more" if len(mended) > _MANY else ""
+    return Group(
+        Text(winner.step, style="bold"),
+        Text(verdict.reason),
+        Text(f"mended: {', '.join(mended[:_MANY])}{more}"),
+        Text(f"confidence {verdict.confidence:.0%}: {verdict.confidence_reason}"),
+    )
+
+
+def _candidates(verdict: Verdict) -> RenderableType:
+    """One line each, the best first. Equal letters under "behaves": equal results on generated inputs."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("rank", "id", "mends", "breaks", "examples", "behaves"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("what it does", overflow="fold")
+    targets = sum(probe.kind == "target" for probe in verdict.probes)
+    letters = {key: chr(ord("A") + place % 26) for place, key in enumerate(_distinct(verdict))}
+    for each in verdict.candidates[:_MANY]:
+        examples = each.examples_met + each.examples_missed
+        table.add_row(
+            f"{each.rank or '-'}{' *' if each.id == verdict.winner else ''}",
+            each.id[:8],
+            f"{targets - len(each.unmet)}/{targets}" if each.rank else "-",
+            str(len(each.broken)) if each.rank else "-",
+            f"{each.examples_met}/{examples}" if examples else "-",
+            letters.get(each.behaviour or "", "-"),
+            escape(each.dropped or each.step),
+        )
+    hidden = len(verdict.candidates) - _MANY
+    return Group(table, Text(f"… and {hidden} more, in verdict.json")) if hidden > 0 else table
+
+
+def _distinct(verdict: Verdict) -> list[str]:
+    return list(dict.fromkeys(each.behaviour for each in verdict.candidates if each.behaviour))
+
+
+def _bill(verdict: Verdict) -> RenderableType:
+    table = Table(box=None, pad_edge=False)
+    for column in ("stage", "tries", "sandbox s", "tokens", "usd"):
+        table.add_column(column, justify="left" if column == "stage" else "right")
+    for stage, cost in verdict.cost.stages.items():
+        table.add_row(stage, str(cost.candidates), f"{cost.sandbox_s:.1f}", str(cost.tokens), f"{cost.usd:.2f}")
+    return Group(Text(f"bill: {verdict.cost.wall_s:.1f} s; stopped: {verdict.stopped}"), table)

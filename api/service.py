@@ -1,0 +1,160 @@
+"""The REST face: POST /v1/runs, GET /v1/runs, GET /v1/runs/{id}, GET /v1/runs/{id}/events (server-sent events)."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Header, HTTPException, Query, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from sse_starlette.sse import EventSourceResponse
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request as HttpRequest
+
+from agents.request import Request
+from agents.resolve import resolve
+from agents.settings import Settings
+from api.errors import BAD_INPUT
+from memory import Journal, RunRecord, Runs, Store, UnknownRun
+
+_LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
+_ENDED = {"run.finished", "run.failed", "run.interrupted"}
+
+
+class RunView(BaseModel):
+    """A Run as the service shows it; `verdict` has the published schema, `patch` is in git's format."""
+
+    id: str
+    state: str
+    created_at: float
+    request: dict[str, Any]
+    verdict: dict[str, Any] | None
+    error: str | None
+    patch: str | None
+
+
+class Service:
+    """The Runs of this process: one works at a time (its workers fill the cores), the others wait their turn."""
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        self.settings = settings
+        self.store = store
+        self._turn = asyncio.Lock()
+        self._stop = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._news = asyncio.Condition()
+
+    def start(self, request: Request) -> str:
+        """Create a Run and let it work in the background."""
+        run_id = Runs(self.store).create(request.model_dump(mode="json"))
+        task = asyncio.create_task(self._work(run_id, request), name=f"run {run_id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return run_id
+
+    async def _work(self, run_id: str, request: Request) -> None:
+        async with self._turn:
+            try:
+                await resolve(
+                    request, self.settings, self.store, run_id=run_id, stop=self._stop, on_event=lambda _: self._wake()
+                )
+            except BAD_INPUT:
+                pass  # the Run's Journal has it: `run.failed` with the reason
+            finally:
+                self._wake()
+
+    def _wake(self) -> None:
+        task = asyncio.ensure_future(self._notify())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _notify(self) -> None:
+        async with self._news:
+            self._news.notify_all()
+
+    async def events(self, run_id: str, after: int) -> AsyncIterator[dict[str, str]]:
+        """The Run's events after a number, those to come included; ends with the Run."""
+        journal = Journal(self.store, run_id)
+        while True:
+            ended = False
+            for event in journal.events(after):
+                after = event.seq
+                ended = ended or event.kind in _ENDED
+                yield {"id": str(event.seq), "event": event.kind, "data": event.as_json()}
+            if ended or Runs(self.store).find(run_id).state != "running":
+                return
+            async with self._news:
+                if not journal.events(after):
+                    await self._news.wait()
+
+    async def close(self) -> None:
+        """Stop every Run with its best result so far, and wait for their clean-up."""
+        self._stop.set()
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def view(self, record: RunRecord) -> RunView:
+        digest = (record.verdict or {}).get("patch_digest")
+        patch = self.store.files.get(digest).decode("utf-8", "replace") if digest else None
+        return RunView(
+            id=record.id,
+            state=record.state,
+            created_at=record.created_at,
+            request=record.request,
+            verdict=(record.verdict or {}).get("verdict"),
+            error=record.error,
+            patch=patch,
+        )
+
+
+def create_app(settings: Settings, *, token: str | None = None, hosts: list[str] | None = None) -> FastAPI:
+    """The application. `token`: what callers must send as a bearer token; None asks for none (loopback only)."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        with Store.open(settings.state_dir) as store:
+            service = Service(settings, store)
+            app.state.service = service
+            try:
+                yield
+            finally:
+                await service.close()
+
+    async def authorise(authorization: Annotated[str, Header()] = "") -> None:
+        if token is not None and not hmac.compare_digest(authorization.encode(), f"Bearer {token}".encode()):
+            raise HTTPException(401, "send the service's token as `Authorization: Bearer …`")
+
+    app = FastAPI(title="Runoff", version="1", lifespan=lifespan, dependencies=[Depends(authorise)])
+    # A page in a browser must not be able to reach the service under a name that it controls.
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts or _LOOPBACK)
+
+    @app.exception_handler(UnknownRun)
+    async def unknown(_: HttpRequest, error: Exception) -> Response:
+        return JSONResponse({"detail": str(error)}, 404)
+
+    @app.post("/v1/runs", status_code=202)
+    async def start(request: Request, http: HttpRequest) -> RunView:
+        service: Service = http.app.state.service
+        return service.view(Runs(service.store).find(service.start(request)))
+
+    @app.get("/v1/runs")
+    async def runs(http: HttpRequest, limit: Annotated[int, Query(ge=1, le=500)] = 50) -> list[RunView]:
+        service: Service = http.app.state.service
+        return [service.view(record) for record in Runs(service.store).list(limit)]
+
+    @app.get("/v1/runs/{run_id}")
+    async def run(run_id: str, http: HttpRequest) -> RunView:
+        service: Service = http.app.state.service
+        return service.view(Runs(service.store).find(run_id))
+
+    @app.get("/v1/runs/{run_id}/events")
+    async def events(run_id: str, http: HttpRequest, last_event_id: Annotated[int, Header(ge=0)] = 0) -> Response:
+        service: Service = http.app.state.service
+        record = Runs(service.store).find(run_id)
+        return EventSourceResponse(service.events(record.id, last_event_id))
+
+    return app

@@ -1,0 +1,74 @@
+"""A small faulty repository and the command line, for the tests of the faces."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+ISSUE = "half(4) gives 8, it should give 2"
+FAULTY = "def half(number):\n    return number * 2\n"
+TEST = "from halves import half\n\n\ndef test_half():\n    assert half(4) == 2\n"
+
+
+def git(repo: Path, *arguments: str) -> None:
+    command = [
+        "git",
+        "-c",
+        "user.name=t",
+        "-c",
+        "user.email=t@example.org",
+        "-c",
+        "protocol.file.allow=always",
+        *arguments,
+    ]
+    subprocess.run(command, cwd=repo, check=True, capture_output=True)
+
+
+def commit(repo: Path) -> None:
+    git(repo, "add", "-A")
+    git(repo, "commit", "-q", "-m", "base")
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    """A repository with a fault that its test shows, committed."""
+    repo = tmp_path / "repo"
+    (repo / "tests").mkdir(parents=True)
+    (repo / "halves.py").write_text(FAULTY)
+    (repo / "tests" / "test_halves.py").write_text(TEST)
+    (repo / "conftest.py").write_text("")
+    git(repo, "init", "-q")
+    commit(repo)
+    return repo
+
+
+class Runoff(Protocol):
+    """Runs the command line and returns how it ended."""
+
+    def __call__(
+        self, *arguments: object, state: Path | None = None, **variables: str
+    ) -> subprocess.CompletedProcess[str]: ...
+
+
+@pytest.fixture
+def runoff(tmp_path: Path) -> Runoff:
+    """The command line, with a state directory of its own."""
+
+    def run(*arguments: object, state: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
+        environment = os.environ | {"RUNOFF_STATE_DIR": str(state or tmp_path / "state")} | variables
+        command = [sys.executable, "-m", "api", *map(str, arguments)]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+
+    return run
+
+
+def left_behind(state: Path) -> list[str]:
+    """Mounts, and entries of live/ and workspaces, that outlive a run."""
+    mounts = [line for line in Path("/proc/mounts").read_text().splitlines() if str(state) in line]
+    live = [str(path) for name in ("live", "workspaces") for path in (state / name).glob("*")]
+    return mounts + live

@@ -1,0 +1,152 @@
+"""What a user does with `runoff`, and what comes out."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from selection import Verdict
+from tests.api.conftest import ISSUE, Runoff, commit, git, left_behind
+
+pytestmark = pytest.mark.bubblewrap
+
+ENDLESS = "def half(number):\n    while number:\n        pass\n    return number\n"
+
+
+def test_a_bug_is_resolved_and_the_checkout_is_not_touched(repo: Path, runoff: Runoff, tmp_path: Path) -> None:
+    issue, out = tmp_path / "issue.md", tmp_path / "out"
+    issue.write_text(ISSUE)
+    before = (repo / "halves.py").read_bytes()
+    ended = runoff("resolve", repo, "--issue", issue, "-o", out)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert (repo / "halves.py").read_bytes() == before
+    assert "confidence" in ended.stdout
+    verdict = Verdict.model_validate_json((out / "verdict.json").read_bytes())
+    assert verdict.winner is not None
+    assert [probe.id for probe in verdict.probes if probe.kind == "target"] == ["tests/test_halves.py::test_half"]
+    kinds = [json.loads(line)["kind"] for line in (out / "journal.jsonl").read_text().splitlines()]
+    assert kinds[0] == "run.started"
+    assert kinds[-1] == "run.finished"
+    git(repo, "apply", "--check", str(out / "patch.diff"))
+    assert not left_behind(tmp_path / "state")
+
+
+def test_apply_puts_the_patch_into_the_checkout(repo: Path, runoff: Runoff) -> None:
+    ended = runoff("resolve", repo, "--issue", ISSUE, "--apply", "--json")
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout)["winner"]
+    test = subprocess.run([sys.executable, "-m", "pytest", "-q"], cwd=repo, capture_output=True, text=True)
+    assert test.returncode == 0, test.stdout
+
+
+def test_the_issue_may_come_from_standard_input(repo: Path, tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "api", "resolve", repo, "--issue", "-", "--json"],
+        input=ISSUE,
+        env=os.environ | {"RUNOFF_STATE_DIR": str(tmp_path / "state")},
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_no_patch_is_said_honestly_with_exit_code_1(repo: Path, runoff: Runoff, tmp_path: Path) -> None:
+    (repo / "tests" / "test_halves.py").write_text(
+        "import hashlib\nfrom halves import half\n\n\ndef test_half():\n"
+        "    assert hashlib.sha256(repr(half(4)).encode()).hexdigest().startswith('000000')\n"
+    )
+    commit(repo)
+    ended = runoff("resolve", repo, "--issue", ISSUE, "--budget", "wall=60s,candidates=40", "-o", tmp_path / "out")
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    assert "no patch" in ended.stdout
+    assert (tmp_path / "out" / "patch.diff").read_bytes() == b""
+    assert Verdict.model_validate_json((tmp_path / "out" / "verdict.json").read_bytes()).winner is None
+
+
+def test_runs_and_show_tell_what_happened(repo: Path, runoff: Runoff) -> None:
+    assert "no runs yet" in runoff("runs").stdout
+    assert runoff("resolve", repo, "--issue", ISSUE).returncode == 0
+    assert "resolved" in runoff("runs").stdout
+    shown = runoff("show", "last").stdout
+    assert "halves.py" in shown
+    assert "bill" in shown
+    assert Verdict.model_validate_json(runoff("show", "last", "--json").stdout).winner
+    assert json.loads(runoff("show", "last", "--journal").stdout.splitlines()[0])["kind"] == "run.started"
+
+
+def test_base_starts_from_another_commit_even_when_the_checkout_is_dirty(repo: Path, runoff: Runoff) -> None:
+    (repo / "halves.py").write_text("def half(number):\n    return number // 2\n")
+    commit(repo)
+    (repo / "halves.py").write_text("broken(")
+    assert runoff("resolve", repo, "--issue", ISSUE, "--base", "HEAD~1").returncode == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_with_130_a_verdict_and_nothing_left_behind(
+    repo: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    (repo / "halves.py").write_text(ENDLESS)
+    commit(repo)
+    state, out = tmp_path / "state", tmp_path / "out"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "api", "resolve", repo, "--issue", ISSUE, "-o", out],
+        env=os.environ | {"RUNOFF_STATE_DIR": str(state)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:  # until the search has begun
+        if "tests fail" in line or "suspicious" in line:
+            break
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert (out / "verdict.json").exists()
+    assert not left_behind(state)
+
+
+def test_a_killed_run_counts_as_interrupted_and_the_next_start_clears_what_it_left(
+    repo: Path, runoff: Runoff, tmp_path: Path
+) -> None:
+    (repo / "halves.py").write_text(ENDLESS)
+    commit(repo)
+    state = tmp_path / "state"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "api", "resolve", repo, "--issue", ISSUE],
+        env=os.environ | {"RUNOFF_STATE_DIR": str(state)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "tests fail" in line:
+            break
+    process.kill()
+    process.communicate()
+    time.sleep(0.5)
+    assert "interrupted" in runoff("runs").stdout
+    assert runoff("cleanup").returncode == 0
+    assert not left_behind(state)
+
+
+def test_doctor_says_which_sandbox_would_be_used(runoff: Runoff) -> None:
+    ended = runoff("doctor")
+    assert ended.returncode == 0, ended.stdout
+    assert "would be used" in ended.stdout
+    without = runoff("doctor", PATH="/nowhere", DOCKER_HOST="unix:///no/such/socket")
+    assert without.returncode == 1
+    assert "apt-get install" in without.stdout
+
+
+def test_help_teaches(runoff: Runoff) -> None:
+    assert "resolve" in runoff("--help").stdout
+    assert "Exit code" in runoff("resolve", "--help").stdout
