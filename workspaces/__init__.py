@@ -34,7 +34,8 @@ from workspaces.sandbox.contract import (
     SandboxProvider,
     SandboxSpec,
 )
-from workspaces.sandbox.providers import choose_provider, diagnose, reap_containers
+from workspaces.sandbox.docker import reap_containers
+from workspaces.sandbox.providers import choose_provider, diagnose
 from workspaces.workspace import Workspace, Workspaces
 
 __all__ = [

@@ -31,6 +31,7 @@ class Live:
 
     def __init__(self, root: Path, lock: int) -> None:
         self.root = root
+        self.state_dir = root.parent.parent
         self.owner = root.name
         self._lock = lock
 
@@ -105,6 +106,15 @@ def reap_dead(state_dir: Path) -> list[str]:
             remove_tree(root)
             removed.append(f"working directory of a process that died: {root}")
     return removed
+
+
+def is_alive(state_dir: Path, owner: str) -> bool:
+    """Whether the process that holds `live/OWNER` still runs."""
+    root = state_dir / "live" / owner
+    if not root.is_dir():
+        return False
+    with _abandoned(root) as abandoned:
+        return not abandoned
 
 
 @contextmanager

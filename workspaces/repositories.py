@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from workspaces.errors import RepositoryError, UnknownCommit, UnsafeRepository, WorkspaceError
 from workspaces.git import SILENT_ATTRIBUTES, run
 from workspaces.live import remove_tree, state_error
-from workspaces.sandbox.bubblewrap import SANDBOX_UID
+from workspaces.sandbox.running import SANDBOX_UID
 
 LARGEST_FILE = 1 << 30  # bytes; a larger tracked file is refused before anything is copied
 

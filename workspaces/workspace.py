@@ -20,7 +20,7 @@ from workspaces.diff import Patch, take_diff, write_patched
 from workspaces.errors import WorkspaceError
 from workspaces.live import Live, remove_tree, state_error, unmount
 from workspaces.repositories import Checkout
-from workspaces.sandbox.bubblewrap import SANDBOX_UID
+from workspaces.sandbox.running import SANDBOX_UID
 
 _NOSUID, _NODEV = 2, 4
 _libc = ctypes.CDLL(None, use_errno=True)

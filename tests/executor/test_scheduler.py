@@ -32,7 +32,9 @@ async def test_results_go_into_dependants_by_reference() -> None:
 
 
 async def test_a_failed_call_skips_its_dependants_and_nothing_else() -> None:
-    plan = compile_plan('a = give(of="fail")\nb = give(of=a)\nc = give(of=b)\nd = give(of=1)\ne = give(of=[d, c])', TOOLS)
+    plan = compile_plan(
+        'a = give(of="fail")\nb = give(of=a)\nc = give(of=b)\nd = give(of=1)\ne = give(of=[d, c])', TOOLS
+    )
     execution = await Scheduler({"give": give}).run(plan)
     assert {name: report.status for name, report in execution.calls.items()} == {
         "a": "failed",

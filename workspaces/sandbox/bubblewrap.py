@@ -15,26 +15,17 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from workspaces.errors import ProtocolError, SandboxDied, SandboxFileError, SandboxUnavailable
+from workspaces.errors import ProtocolError, SandboxDied, SandboxUnavailable
 from workspaces.live import Live
 from workspaces.sandbox.cgroups import Group, hierarchies
-from workspaces.sandbox.contract import WORKSPACE, Availability, ExecResult, Limits, Process, SandboxSpec
-from workspaces.sandbox.link import Execution, Link
+from workspaces.sandbox.contract import WORKSPACE, Availability, SandboxSpec
+from workspaces.sandbox.link import Execution, Link, ProcessChannel
+from workspaces.sandbox.running import ENV, SANDBOX_UID, SUPERVISOR, SupervisedSandbox, rlimits, supervisor_command
 
-SUPERVISOR = Path(__file__).with_name("supervisor.py")
-SANDBOX_UID = 64_321  # the user of commands when the owner is root: nobody's on any system that we know of
 _INSTALL = "install it: apt-get install bubblewrap (or your system's equivalent)"
-_ENV = {
-    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    "HOME": "/tmp/home",  # noqa: S108  (the sandbox's own)
-    "LANG": "C.UTF-8",
-    "TMPDIR": "/tmp",  # noqa: S108
-}
 _ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime", "nsswitch.conf", "ssl/certs")
 
 
@@ -102,7 +93,9 @@ class Bubblewrap:
     async def _supervisor(self) -> Link:
         async with self._lock:
             if self._link is None or self._link.ended:
-                self._link = await Link.open([sys.executable, "-I", "-S", str(SUPERVISOR)], self._hear)
+                self._link = await Link.open(
+                    await ProcessChannel.start(supervisor_command(sys.executable, str(SUPERVISOR.parent))), self._hear
+                )
             return self._link
 
     def _hear(self, kind: str, number: int, payload: bytes) -> None:
@@ -125,7 +118,7 @@ class Bubblewrap:
         self._live.forget(identity)
 
 
-class BubblewrapSandbox:
+class BubblewrapSandbox(SupervisedSandbox):
     """One sandbox: namespaces held open by bwrap's init."""
 
     provider = "bubblewrap"
@@ -133,57 +126,15 @@ class BubblewrapSandbox:
     def __init__(
         self, identity: str, number: int, link: Link, spec: SandboxSpec, group: Group, owner: Bubblewrap
     ) -> None:
-        self.id = identity
+        super().__init__(identity, spec)
         self.pid = 0
         self._number = number
         self._link = link
-        self._spec = spec
         self._group = group
         self._owner = owner
         self._gone = asyncio.Event()
         self._closed = False
         self._why: str | None = None
-
-    async def exec(
-        self,
-        argv: Sequence[str],
-        *,
-        cwd: str = WORKSPACE,
-        env: Mapping[str, str] | None = None,
-        stdin: bytes = b"",
-        timeout_s: float = 60.0,
-        output_limit: int = 1 << 20,
-    ) -> ExecResult:
-        request = {"argv": list(argv), "cwd": cwd, "env": self._environment(env), "timeout_s": timeout_s}
-        return await self._complete({**request, "output_limit": output_limit}, stdin)
-
-    @asynccontextmanager
-    async def open(
-        self,
-        argv: Sequence[str],
-        *,
-        cwd: str = WORKSPACE,
-        env: Mapping[str, str] | None = None,
-        output_limit: int = 1 << 20,
-    ) -> AsyncIterator[Process]:
-        request = {"argv": list(argv), "cwd": cwd, "env": self._environment(env), "output_limit": output_limit}
-        execution = await self._start(request, stream=True)
-        try:
-            yield execution
-        finally:
-            await execution.kill()
-
-    async def read_file(self, path: str, *, limit: int = 8 << 20) -> bytes:
-        result = await self._complete({"read": path, "output_limit": limit, "timeout_s": 60.0})
-        if not result.ok:
-            raise SandboxFileError(f"{path} cannot be read in the sandbox: {_said(result)}")
-        return result.stdout
-
-    async def write_file(self, path: str, data: bytes, *, executable: bool = False) -> None:
-        request = {"write": path, "executable": executable, "output_limit": 1 << 16, "timeout_s": 60.0}
-        result = await self._complete(request, data)
-        if not result.ok:
-            raise SandboxFileError(f"{path} cannot be written in the sandbox: {_said(result)}")
 
     async def close(self) -> None:
         if self._closed:
@@ -201,17 +152,10 @@ class BubblewrapSandbox:
         self._why = why
         self._gone.set()
 
-    async def _complete(self, request: dict[str, Any], stdin: bytes = b"") -> ExecResult:
-        """Run to the end. A command that is cancelled, or whose caller is, is killed with all its descendants."""
-        execution = await self._start(request)
-        try:
-            if stdin:
-                with contextlib.suppress(BrokenPipeError):  # it did not want to read all of it
-                    await execution.write(stdin)
-            await execution.close_stdin()
-            return await execution.wait()
-        finally:
-            await execution.kill()
+    async def _has_ended(self) -> bool:
+        with contextlib.suppress(TimeoutError):  # the word of its end may come after that of its commands
+            await asyncio.wait_for(self._gone.wait(), 0.5)
+        return self._gone.is_set()
 
     async def _start(self, request: dict[str, Any], *, stream: bool = False) -> Execution:
         if self._gone.is_set():
@@ -224,22 +168,8 @@ class BubblewrapSandbox:
             "namespaces": names if as_root else ["user", *names],
         }
         user = SANDBOX_UID if as_root else os.geteuid()
-        rlimits = _rlimits(self._spec.limits, limited_by_group=bool(self._group.directories))
-        return await self._link.start({**request, "enter": place, "user": user, "rlimits": rlimits}, stream=stream)
-
-    def _environment(self, env: Mapping[str, str] | None) -> dict[str, str]:
-        return {**_ENV, **self._spec.env, **(env or {})}
-
-
-def _said(result: ExecResult) -> str:
-    return result.stderr.decode("utf-8", "replace").strip() or f"exit code {result.exit_code}"
-
-
-def _rlimits(limits: Limits, *, limited_by_group: bool) -> dict[str, int]:
-    chosen = {"RLIMIT_CORE": 0, "RLIMIT_NOFILE": 4096, "RLIMIT_FSIZE": limits.disk_bytes}
-    if not limited_by_group:
-        chosen |= {"RLIMIT_NPROC": limits.processes, "RLIMIT_AS": limits.memory_bytes}
-    return chosen
+        limits = rlimits(self._spec.limits, limited_by_group=bool(self._group.directories))
+        return await self._link.start({**request, "enter": place, "user": user, "rlimits": limits}, stream=stream)
 
 
 def _arguments(spec: SandboxSpec, live: Live) -> list[str]:
@@ -262,7 +192,7 @@ def _arguments(spec: SandboxSpec, live: Live) -> list[str]:
     argv += ["--proc", "/proc", "--dev", "/dev"]
     size = ["--size", str(spec.limits.tmp_bytes)] if _can_size() else []
     argv += ["--perms", "1777", *size, "--tmpfs", "/dev/shm", "--perms", "1777", *size, "--tmpfs", "/tmp"]  # noqa: S108
-    argv += ["--perms", "0777", "--dir", _ENV["HOME"]]
+    argv += ["--perms", "0777", "--dir", ENV["HOME"]]
     for parent in sorted({parent for path in spec.readonly for parent in path.parents if parent != Path("/")}):
         argv += ["--perms", "0755", "--dir", str(parent)]  # else bwrap makes it for its own user alone
     for path in spec.readonly:

@@ -8,7 +8,7 @@ import itertools
 import json
 import struct
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any
+from typing import Any, Protocol, Self
 
 from workspaces.errors import ProtocolError, SandboxDied
 from workspaces.sandbox.contract import ExecResult
@@ -31,6 +31,7 @@ class Execution:
         self.stderr = bytearray()
         self._news = asyncio.Event()
         self._on_way = 0
+        self.lost = False  # the process that stood between it and the supervisor was killed
         self._ended: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._ended.add_done_callback(lambda _: self._news.set())
 
@@ -90,7 +91,8 @@ class Execution:
 
     async def wait(self) -> ExecResult:
         report = await asyncio.shield(self._ended)
-        if report.get("lost"):
+        self.lost = bool(report.get("lost"))
+        if self.lost:
             self.stderr += b"[the sandbox killed the command and its supervisor]\n"
         return ExecResult(
             exit_code=int(report["exit_code"]),
@@ -114,15 +116,54 @@ class Execution:
         await self._news.wait()
 
 
-class Link:
-    """A supervisor process and what it runs. Made by `open`; `on_event` hears the frames that belong to no command."""
+class Channel(Protocol):
+    """What a Link speaks over: a supervisor's two streams, and its life."""
 
-    def __init__(
-        self, process: asyncio.subprocess.Process, on_event: Callable[[str, int, bytes], None] | None = None
-    ) -> None:
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def said(self) -> str:
+        """What the supervisor wrote to standard error, once it has ended."""
+
+    async def close(self) -> None:
+        """End the supervisor, and with it all that it runs. May be called twice."""
+
+
+class ProcessChannel:
+    """A supervisor that is a process of this machine."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdin is not None
+        assert process.stdout is not None
+        self.reader, self.writer = process.stdout, process.stdin
         self._process = process
-        self._writer = process.stdin
+
+    @classmethod
+    async def start(cls, argv: list[str]) -> Self:
+        pipe = asyncio.subprocess.PIPE
+        # A session of its own: Ctrl-C in a terminal is for the owner, who then ends it in order.
+        process = await asyncio.create_subprocess_exec(
+            *argv, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
+        )
+        return cls(process)
+
+    async def said(self) -> str:
+        assert self._process.stderr is not None
+        return (await self._process.stderr.read(4096)).decode("utf-8", "replace").strip()
+
+    async def close(self) -> None:
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+        await self._process.wait()
+
+
+class Link:
+    """A supervisor and what it runs. Made by `open`; `on_event` hears the frames that belong to no command."""
+
+    def __init__(self, channel: Channel, on_event: Callable[[str, int, bytes], None] | None = None) -> None:
+        self._channel = channel
+        self._writer = channel.writer
         self._on_event = on_event
         self._numbers = itertools.count(1)
         self._executions: dict[int, Execution] = {}
@@ -131,16 +172,9 @@ class Link:
         self._reader = asyncio.create_task(self._read(), name="sandbox link")
 
     @classmethod
-    async def open(cls, argv: list[str], on_event: Callable[[str, int, bytes], None] | None = None) -> Link:
-        """Start a supervisor and wait until it is ready. Raises SandboxDied with what it said."""
-        process = await asyncio.create_subprocess_exec(
-            *argv,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C in a terminal is for the owner, who then ends it in order
-        )
-        link = cls(process, on_event)
+    async def open(cls, channel: Channel, on_event: Callable[[str, int, bytes], None] | None = None) -> Link:
+        """Wait until the supervisor is ready. Raises SandboxDied with what it said."""
+        link = cls(channel, on_event)
         try:
             await asyncio.shield(link._ready)
         except BaseException:
@@ -177,16 +211,12 @@ class Link:
 
     async def close(self) -> None:
         """End the supervisor, and with it all that it runs."""
-        if self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
-        await self._process.wait()
+        await self._channel.close()
         await asyncio.gather(self._reader, return_exceptions=True)
         self._writer.close()
 
     async def _read(self) -> None:
-        stream = self._process.stdout
-        assert stream is not None
+        stream = self._channel.reader
         error: Exception = SandboxDied("the sandbox's supervisor has ended")
         try:
             while True:
@@ -195,7 +225,7 @@ class Link:
                     raise ProtocolError(f"the sandbox's supervisor announced a frame of {length} bytes")
                 self._dispatch(chr(kind), number, await stream.readexactly(length - 5))
         except asyncio.IncompleteReadError:
-            said = await self._said()
+            said = await self._channel.said()
             if said:
                 error = SandboxDied(f"the sandbox's supervisor has ended: {said}")
         except (ProtocolError, ValueError, KeyError, struct.error) as nonsense:
@@ -218,7 +248,3 @@ class Link:
             execution.receive(kind, payload)
             if execution.ended:
                 del self._executions[number]
-
-    async def _said(self) -> str:
-        assert self._process.stderr is not None
-        return (await self._process.stderr.read(4096)).decode("utf-8", "replace").strip()

@@ -10,31 +10,43 @@ from workspaces.errors import SandboxUnavailable
 from workspaces.live import Live
 from workspaces.sandbox.bubblewrap import Bubblewrap
 from workspaces.sandbox.contract import Availability, SandboxProvider
+from workspaces.sandbox.docker import Docker
+
+Kind = Literal["auto", "docker", "bubblewrap"]
 
 
-async def choose_provider(
-    kind: Literal["auto", "docker", "bubblewrap"], live: Live, *, image: str | None = None
-) -> SandboxProvider:
-    """The provider asked for; `auto`: bubblewrap where it works, else docker. Raises SandboxUnavailable."""
-    provider = Bubblewrap(live)
-    found = await provider.available()
-    if not found.ok:
+async def choose_provider(kind: Kind, live: Live, *, image: str | None = None) -> SandboxProvider:
+    """The provider asked for; `auto`: docker where an image is named, else bubblewrap.
+
+    Raises SandboxUnavailable, which says for each why it cannot be used and what to do.
+    """
+    refusals = []
+    for provider in _candidates(kind, live, image):
+        found = await provider.available()
+        if found.ok:
+            return provider
         await provider.close()
-        raise SandboxUnavailable(f"no sandbox is available: bubblewrap: {found.detail} ({found.remedy})")
-    return provider
+        refusals.append(f"{provider.name}: {found.detail} ({found.remedy})")
+    raise SandboxUnavailable(f"no sandbox can be started here; {'; '.join(refusals)}")
 
 
 async def diagnose(state_dir: Path, *, image: str | None = None) -> dict[str, Availability]:
     """What each provider says of this machine, in the order of preference; each tries a sandbox for real."""
     live = await asyncio.to_thread(Live.open, state_dir)
-    provider = Bubblewrap(live)
     try:
-        return {"bubblewrap": await provider.available()}
+        said = {}
+        for provider in _candidates("auto", live, image):
+            said[provider.name] = await provider.available()
+            await provider.close()
+        return said
     finally:
-        await provider.close()
         live.close()
 
 
-async def reap_containers(state_dir: Path) -> list[str]:
-    """Remove containers of this state directory whose owner is dead; one line for each."""
-    return []
+def _candidates(kind: Kind, live: Live, image: str | None) -> list[SandboxProvider]:
+    """An image means nothing to bubblewrap: who names one wants docker."""
+    bubblewrap: SandboxProvider = Bubblewrap(live)
+    docker: SandboxProvider = Docker(live, image)
+    if kind == "auto":
+        return [docker] if image else [bubblewrap, docker]
+    return [docker] if kind == "docker" else [bubblewrap]

@@ -1,0 +1,123 @@
+"""What every sandbox behind a supervisor has in common: commands and files, over its link."""
+
+from __future__ import annotations
+
+import contextlib
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from workspaces.errors import SandboxDied, SandboxFileError
+from workspaces.sandbox.contract import WORKSPACE, ExecResult, Limits, Process, SandboxSpec
+from workspaces.sandbox.link import Execution
+
+SANDBOX_UID = 64_321  # the user of commands when the owner is root: nobody's on any system that we know of
+ENV = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/tmp/home",  # noqa: S108  (the sandbox's own)
+    "LANG": "C.UTF-8",
+    "TMPDIR": "/tmp",  # noqa: S108
+}
+SUPERVISOR = Path(__file__).with_name("supervisor")
+
+
+def supervisor_command(interpreter: str, place: str) -> list[str]:
+    """How to run the supervisor's package when it lies in the directory `place`."""
+    return [
+        interpreter,
+        "-I",
+        "-S",
+        "-c",
+        f"import sys; sys.path.insert(0, {place!r}); from supervisor.main import main; main()",
+    ]
+
+
+class SupervisedSandbox(ABC):
+    """Commands and files. A subclass says where a command goes (`_start`), and ends the sandbox."""
+
+    def __init__(self, identity: str, spec: SandboxSpec) -> None:
+        self.id = identity
+        self._spec = spec
+
+    @abstractmethod
+    async def _start(self, request: dict[str, Any], *, stream: bool = False) -> Execution:
+        """Start what a request asks for. Raises SandboxDied."""
+
+    @abstractmethod
+    async def _has_ended(self) -> bool:
+        """Whether the sandbox is gone, asked when a command was lost."""
+
+    async def exec(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: str = WORKSPACE,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
+        timeout_s: float = 60.0,
+        output_limit: int = 1 << 20,
+    ) -> ExecResult:
+        request = {"argv": list(argv), "cwd": cwd, "env": self._environment(env), "timeout_s": timeout_s}
+        return await self._complete({**request, "output_limit": output_limit}, stdin)
+
+    @asynccontextmanager
+    async def open(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: str = WORKSPACE,
+        env: Mapping[str, str] | None = None,
+        output_limit: int = 1 << 20,
+    ) -> AsyncIterator[Process]:
+        request = {"argv": list(argv), "cwd": cwd, "env": self._environment(env), "output_limit": output_limit}
+        execution = await self._start(request, stream=True)
+        try:
+            yield execution
+        finally:
+            await execution.kill()
+
+    async def read_file(self, path: str, *, limit: int = 8 << 20) -> bytes:
+        result = await self._complete(
+            {"read": path, "limit": limit, "output_limit": max(limit, 1 << 16), "timeout_s": 60.0}
+        )
+        if not result.ok:
+            raise SandboxFileError(f"{path} cannot be read in the sandbox: {_said(result)}")
+        return result.stdout
+
+    async def write_file(self, path: str, data: bytes, *, executable: bool = False) -> None:
+        request = {"write": path, "executable": executable, "output_limit": 1 << 16, "timeout_s": 60.0}
+        result = await self._complete(request, data)
+        if not result.ok:
+            raise SandboxFileError(f"{path} cannot be written in the sandbox: {_said(result)}")
+
+    async def _complete(self, request: dict[str, Any], stdin: bytes = b"") -> ExecResult:
+        """Run to the end. A command that is cancelled, or whose caller is, is killed with all its descendants."""
+        execution = await self._start(request)
+        try:
+            if stdin:
+                with contextlib.suppress(BrokenPipeError):  # it did not want to read all of it
+                    await execution.write(stdin)
+            await execution.close_stdin()
+            result = await execution.wait()
+            if execution.lost and await self._has_ended():
+                raise SandboxDied(f"sandbox {self.id} ended while it ran a command")
+            return result
+        finally:
+            await execution.kill()
+
+    def _environment(self, env: Mapping[str, str] | None) -> dict[str, str]:
+        return {**ENV, **self._spec.env, **(env or {})}
+
+
+def rlimits(limits: Limits, *, limited_by_group: bool) -> dict[str, int]:
+    """Limits of each process; those that a control group keeps for all of them together are left out."""
+    chosen = {"RLIMIT_CORE": 0, "RLIMIT_NOFILE": 4096, "RLIMIT_FSIZE": limits.disk_bytes}
+    if not limited_by_group:
+        chosen |= {"RLIMIT_NPROC": limits.processes, "RLIMIT_AS": limits.memory_bytes}
+    return chosen
+
+
+def _said(result: ExecResult) -> str:
+    return result.stderr.decode("utf-8", "replace").strip() or f"exit code {result.exit_code}"
