@@ -135,10 +135,14 @@ def _inspect(path: Path) -> Source:
     bare, object_format, git_dir = found.decode("utf-8", "surrogateescape").splitlines()
     if bare == "true":
         raise RepositoryError(f"{path} is a bare repository; clone it, and name the clone")
-    top = Path(os.fsdecode(run(["rev-parse", "--show-toplevel"], at=path).rstrip(b"\n")))
-    objects = Path(os.fsdecode(run(["rev-parse", "--git-path", "objects"], at=top).rstrip(b"\n")))
+    # git's own --show-toplevel believes the repository's core.worktree, which may name any directory.
+    top = next((each for each in (path.resolve(), *path.resolve().parents) if (each / ".git").exists()), None)
+    if top is None:
+        raise RepositoryError(f"{path} is inside a git directory; name the directory that holds the files")
+    inside = {"GIT_DIR": git_dir}
+    objects = os.fsdecode(run(["rev-parse", "--git-path", "objects"], at=top, variables=inside).rstrip(b"\n"))
     try:
-        head = run(["rev-parse", "--verify", "-q", "HEAD^{commit}"], at=top).decode().strip()
+        head = run(["rev-parse", "--verify", "-q", "HEAD^{commit}"], at=top, variables=inside).decode().strip()
     except RepositoryError as error:
         raise RepositoryError(f"{top} has no commit yet; commit its files first: git add -A, git commit") from error
     return Source(top, Path(git_dir), (top / objects).resolve(), head, object_format)
@@ -151,7 +155,11 @@ def _commit(source: Source, base: str | None) -> str:
         if base.startswith("-"):
             raise RepositoryError("a commit's name does not begin with a dash")
         return (
-            run(["rev-parse", "--verify", "-q", "--end-of-options", f"{base}^{{commit}}"], at=source.path)
+            run(
+                ["rev-parse", "--verify", "-q", "--end-of-options", f"{base}^{{commit}}"],
+                at=source.path,
+                variables={"GIT_DIR": str(source.git_dir)},
+            )
             .decode()
             .strip()
         )

@@ -70,7 +70,13 @@ class Workspaces:
 
     async def create(self, checkout: Checkout, patch: bytes = b"") -> Workspace:
         """A workspace of the checkout, with a patch applied. Raises PatchError, DiskFull, WorkspaceError."""
-        return await asyncio.to_thread(self._create, checkout, patch)
+        making = asyncio.ensure_future(asyncio.to_thread(self._create, checkout, patch))
+        try:
+            return await asyncio.shield(making)
+        except asyncio.CancelledError:
+            workspace = await making  # a thread cannot be stopped: what it makes must not be left
+            await workspace.close()
+            raise
 
     def _create(self, checkout: Checkout, patch: bytes) -> Workspace:
         root = self._live.root / f"workspace-{secrets.token_hex(6)}"

@@ -1,0 +1,219 @@
+"""A patch is what the workspace's files say, whatever the sandbox did to them, and harms nobody who applies it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.workspaces.test_repositories import git
+from workspaces import Checkout, Live, PatchError, Repositories, SandboxSpec, Workspace, Workspaces, apply_to_checkout
+from workspaces.diff import patched_files
+from workspaces.repositories import leaves_tree
+from workspaces.sandbox.bubblewrap import Bubblewrap
+
+FILES = {
+    "a.py": b"def a():\n    return 1\n",
+    "pkg/b.py": b"b = 1\n",
+    "pkg/data.bin": bytes(range(256)),
+    "crlf.txt": b"one\r\ntwo\r\n",
+    ".gitignore": b"*.log\nbuild/\n",
+}
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    repo = tmp_path / "repo"
+    for path, content in FILES.items():
+        (repo / path).parent.mkdir(parents=True, exist_ok=True)
+        (repo / path).write_bytes(content)
+    git(repo, "init", "-q")
+    git(repo, "add", "-A")
+    git(repo, "commit", "-q", "-m", "base")
+    return repo
+
+
+@pytest.fixture
+async def checkout(repo: Path, state: Path) -> Checkout:
+    repositories = Repositories(state)
+    return await repositories.checkout(await repositories.inspect(repo), None)
+
+
+@pytest.fixture
+async def workspace(checkout: Checkout, live: Live) -> AsyncIterator[Workspace]:
+    async with await Workspaces(live).create(checkout) as workspace:
+        yield workspace
+
+
+async def inside(workspace: Workspace, live: Live, script: str) -> None:
+    """Run a script in a sandbox on the workspace, as whoever attacks us would."""
+    provider = Bubblewrap(live)
+    sandbox = await provider.start(SandboxSpec(workspace.path))
+    result = await sandbox.exec(["sh", "-ec", script], timeout_s=60)
+    await provider.close()
+    assert result.ok, result.stderr.decode()
+
+
+@pytest.mark.bubblewrap
+async def test_every_kind_of_change_survives_the_way_out_and_in(
+    workspace: Workspace, checkout: Checkout, live: Live
+) -> None:
+    await inside(
+        workspace,
+        live,
+        """
+        printf 'def a():\\n    return 2\\n' > a.py; rm pkg/b.py; printf '\\000\\001' >> pkg/data.bin
+        printf 'three\\r\\n' >> crlf.txt; mkdir -p new/deep; printf x > new/deep/no-newline; chmod +x a.py
+        ln -s ../a.py new/link; printf n > "$(printf 'odd \\377\\n"name')"
+        echo log > noise.log; mkdir build __pycache__; echo x > build/x; echo x > __pycache__/y.pyc
+        """,
+    )
+    patch = await workspace.diff()
+    odd = os.fsdecode(b'odd \xff\n"name')
+    assert set(patch.files) == {"a.py", "pkg/b.py", "pkg/data.bin", "crlf.txt", "new/deep/no-newline", "new/link", odd}
+    assert patch.skipped == ()
+    after = patched_files(checkout, patch.data)
+    assert after["a.py"] == ("100755", b"def a():\n    return 2\n")
+    assert after["pkg/b.py"] is None
+    assert after["crlf.txt"] == ("100644", b"one\r\ntwo\r\nthree\r\n")
+    assert after["new/link"] == ("120000", b"../a.py")
+    async with await Workspaces(live).create(checkout, patch.data) as again:
+        assert (await again.diff()).data == patch.data
+
+
+async def test_an_untouched_workspace_has_no_patch(workspace: Workspace) -> None:
+    assert not await workspace.diff()
+
+
+@pytest.mark.bubblewrap
+async def test_traps_in_the_workspaces_own_git_never_spring(
+    workspace: Workspace, checkout: Checkout, live: Live, tmp_path: Path
+) -> None:
+    ran = tmp_path / "ran"
+    await inside(
+        workspace,
+        live,
+        f"""
+        touch='touch {ran}'
+        for key in core.fsmonitor core.pager diff.external diff.trap.command diff.trap.textconv filter.trap.clean \
+            filter.trap.process filter.trap.smudge merge.trap.driver core.sshCommand gpg.program core.editor; do
+          git config "$key" "$touch"
+        done
+        git config core.worktree /etc; git config core.hooksPath /workspace/hooks; git config include.path /workspace/inc
+        mkdir hooks; printf '#!/bin/sh\\n%s\\n' "$touch" > hooks/post-index-change; chmod +x hooks/post-index-change
+        printf '[core]\\n\\tfsmonitor = %s\\n' "$touch" > inc
+        echo '* filter=trap diff=trap merge=trap text eol=crlf' > .gitattributes
+        echo '* filter=trap diff=trap' > .git/info/attributes
+        mkdir -p nested/.git/objects nested/.git/refs; echo 'ref: refs/heads/x' > nested/.git/HEAD
+        printf '[core]\\n\\tfsmonitor = %s\\n\\tbare = false\\n' "$touch" > nested/.git/config; echo x > nested/file
+        echo "gitdir: /workspace/nested/.git" > pkg/.git
+        rm -f .git/index; ln -s /etc/passwd .git/index
+        echo '# changed' >> a.py
+        """,
+    )
+    patch = await workspace.diff()
+    assert not ran.exists()
+    assert set(patch.files) == {"a.py", ".gitattributes", "hooks/post-index-change", "inc", "nested/file"}
+    assert patched_files(checkout, patch.data)["a.py"] == ("100644", FILES["a.py"] + b"# changed\n")
+    assert not ran.exists()
+
+
+@pytest.mark.bubblewrap
+async def test_links_pipes_and_monsters_are_left_out_and_never_followed(workspace: Workspace, live: Live) -> None:
+    await inside(
+        workspace,
+        live,
+        """
+        ln -s /etc/passwd stolen; mkfifo pipe; truncate -s 500M sparse; rm -r pkg; ln -s /etc pkg
+        rm a.py; mkdir a.py; echo x > a.py/inner
+        """,
+    )
+    patch = await workspace.diff()
+    assert b"root:" not in patch.data
+    assert {line.split(":")[0] for line in patch.skipped} == {"stolen", "pipe", "sparse", "pkg"}
+    assert set(patch.files) == {"a.py", "a.py/inner", "pkg/b.py", "pkg/data.bin"}
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        "diff --git a/../evil b/../evil\nnew file mode 100644\n--- /dev/null\n+++ b/../evil\n@@ -0,0 +1 @@\n+x\n",
+        "diff --git a/x b/x\nnew file mode 120000\n--- /dev/null\n+++ b/x\n@@ -0,0 +1 @@\n+/etc\n\\ No newline at end of file\n",
+        "diff --git a/.git/config b/.git/config\nnew file mode 100644\n--- /dev/null\n+++ b/.git/config\n@@ -0,0 +1 @@\n+x\n",
+        "diff --git a/s b/s\nnew file mode 160000\n--- /dev/null\n+++ b/s\n@@ -0,0 +1 @@\n+Subproject commit "
+        + "1" * 40
+        + "\n",
+        "--- a/nothing.py\n+++ b/nothing.py\n@@ -1 +1 @@\n-x\n+y\n",
+        "this is no patch\n",
+    ],
+)
+async def test_a_patch_that_no_patch_may_be_is_refused(checkout: Checkout, live: Live, patch: str) -> None:
+    with pytest.raises(PatchError):
+        await Workspaces(live).create(checkout, patch.encode())
+    assert not list(live.root.glob("workspace-*"))
+
+
+async def test_a_patch_reaches_the_checkout_whole_or_not_at_all(repo: Path) -> None:
+    good = "--- a/a.py\n+++ b/a.py\n@@ -1,2 +1,2 @@\n def a():\n-    return 1\n+    return 2\n"
+    bad = good + "--- a/pkg/b.py\n+++ b/pkg/b.py\n@@ -1 +1 @@\n-no such line\n+y\n"
+    with pytest.raises(PatchError, match="nothing was changed"):
+        await apply_to_checkout(repo, bad.encode())
+    assert (repo / "a.py").read_bytes() == FILES["a.py"]
+    await apply_to_checkout(repo, good.encode())
+    assert (repo / "a.py").read_bytes() == b"def a():\n    return 2\n"
+
+
+async def test_applying_follows_no_link_and_runs_no_hook(repo: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (repo / "out").symlink_to(outside)
+    ran = tmp_path / "ran"
+    git(repo, "config", "core.fsmonitor", f"touch {ran}")
+    git(repo, "config", "filter.trap.smudge", f"touch {ran}")
+    (repo / ".gitattributes").write_text("* filter=trap\n")
+    patch = "--- /dev/null\n+++ b/out/evil\n@@ -0,0 +1 @@\n+x\n"
+    with pytest.raises(PatchError):
+        await apply_to_checkout(repo, patch.encode())
+    assert list(outside.iterdir()) == []
+    await apply_to_checkout(repo, b"--- a/pkg/b.py\n+++ b/pkg/b.py\n@@ -1 +1 @@\n-b = 1\n+b = 2\n")
+    assert not ran.exists()
+
+
+names = st.lists(st.sampled_from(["..", ".", "a", "b", ""]), min_size=1, max_size=6).map("/".join)
+
+
+@settings(max_examples=500)
+@given(at=st.sampled_from(["l", "d/l", "d/e/l"]), target=names)
+def test_a_link_leaves_the_tree_exactly_when_walking_it_does(at: str, target: str) -> None:
+    """The law that os.path knows: join and normalise, step by step so that a detour outside counts as well."""
+    place = os.path.dirname(f"/root/{at}")
+    walked = []
+    for part in target.split("/"):
+        place = os.path.normpath(f"{place}/{part}")
+        walked.append(place)
+    escapes = target.startswith("/") or any(not (each + "/").startswith("/root/") for each in walked)
+    assert leaves_tree(at, target) == escapes
+
+
+async def test_workspaces_are_private(checkout: Checkout, live: Live) -> None:
+    async with await Workspaces(live).create(checkout) as one, await Workspaces(live).create(checkout) as two:
+        subprocess.run(["sh", "-c", "echo x > a.py; rm -r pkg"], cwd=one.path, check=True)
+        assert (two.path / "a.py").read_bytes() == FILES["a.py"]
+        assert not await two.diff()
+        assert (checkout.tree / "a.py").read_bytes() == FILES["a.py"]
+    assert not list(live.root.glob("workspace-*"))
+
+
+async def test_a_workspace_whose_making_is_cancelled_is_not_left_behind(checkout: Checkout, live: Live) -> None:
+    task = asyncio.create_task(Workspaces(live).create(checkout))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not list(live.root.glob("workspace-*"))

@@ -1,0 +1,142 @@
+"""The user's repository is read, never trusted: nothing in it runs on the host, and odd content survives as bytes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from workspaces import Repositories, RepositoryError
+
+
+def git(repo: Path, *arguments: str) -> str:
+    command = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", *arguments]
+    return subprocess.run(command, cwd=repo, check=True, capture_output=True, text=True, errors="replace").stdout
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    repo = tmp_path / "repo"
+    repo.mkdir()
+    git(repo, "init", "-q")
+    (repo / "a.py").write_text("a = 1\n")
+    git(repo, "add", "-A")
+    git(repo, "commit", "-q", "-m", "one")
+    return repo
+
+
+TRAPS = {
+    "core.fsmonitor": "{touch}",
+    "core.hooksPath": "{hooks}",
+    "core.pager": "{touch}",
+    "core.sshCommand": "{touch}",
+    "core.attributesFile": "{attributes}",
+    "diff.external": "{touch}",
+    "diff.trap.command": "{touch}",
+    "diff.trap.textconv": "{touch}",
+    "filter.trap.clean": "{touch}",
+    "filter.trap.smudge": "{touch}",
+    "filter.trap.process": "{touch}",
+    "merge.trap.driver": "{touch}",
+    "uploadpack.packObjectsHook": "{touch}",
+    "gpg.program": "{touch}",
+    "alias.diff-files": "!{touch}",
+    "credential.helper": "{touch}",
+    "include.path": "{include}",
+    "core.worktree": "/etc",
+}
+
+
+async def test_what_a_repository_configures_never_runs_on_the_host(repo: Path, tmp_path: Path) -> None:
+    ran, hooks = tmp_path / "ran", tmp_path / "hooks"
+    hooks.mkdir()
+    touch = f"touch {ran}; cat"
+    for place in (hooks, repo / ".git" / "hooks"):
+        for name in (
+            "post-checkout",
+            "post-index-change",
+            "reference-transaction",
+            "fsmonitor-watchman",
+            "pre-auto-gc",
+        ):
+            (place / name).write_text(f"#!/bin/sh\n{touch}\n")
+            (place / name).chmod(0o755)
+    attributes, include = tmp_path / "attributes", tmp_path / "include"
+    attributes.write_text("* filter=trap diff=trap merge=trap\n")
+    include.write_text(f"[core]\n\tfsmonitor = {touch}\n")
+    (repo / ".gitattributes").write_text("* filter=trap diff=trap merge=trap\n")
+    (repo / ".git" / "info" / "attributes").write_text("* filter=trap diff=trap merge=trap\n")
+    git(repo, "add", "-A")
+    git(repo, "commit", "-q", "-m", "attributes")
+    for key, value in TRAPS.items():
+        git(repo, "config", key, value.format(touch=touch, hooks=hooks, attributes=attributes, include=include))
+    os.utime(repo / "a.py")  # so that its content must be looked at
+    ran.unlink(missing_ok=True)  # git's own commands above may have sprung a trap
+    repositories = Repositories(tmp_path / "state")
+    source = await repositories.inspect(repo)
+    assert source.path == repo
+    checkout = await repositories.checkout(source, None)
+    assert checkout.files == (".gitattributes", "a.py")
+    assert not ran.exists()
+
+
+async def test_a_checkout_holds_the_base_commit_and_nothing_newer(repo: Path, tmp_path: Path) -> None:
+    first = git(repo, "rev-parse", "HEAD").strip()
+    (repo / "a.py").write_text("a = 'the fix'\n")
+    git(repo, "commit", "-q", "-a", "-m", "the fix")
+    git(repo, "tag", "fixed")
+    fixed = git(repo, "rev-parse", "HEAD").strip()
+    repositories = Repositories(tmp_path / "state")
+    source = await repositories.inspect(repo)
+    await repositories.checkout(source, None)  # the newer one is made too, elsewhere
+    checkout = await repositories.checkout(source, first)
+    variables = os.environ | {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
+
+    def asked(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["git", *arguments], cwd=checkout.tree, env=variables, capture_output=True, text=True, errors="replace"
+        )
+
+    assert asked("cat-file", "-e", fixed).returncode != 0
+    assert asked("for-each-ref").stdout == ""
+    assert asked("log", "--format=%H", "--all").stdout.split() in ([], [first])
+    assert "the fix" not in asked("cat-file", "--batch-all-objects", "--batch").stdout
+    assert asked("status", "--porcelain").stdout == ""
+    assert asked("log", "-1", "--format=%H").stdout.strip() == first
+
+
+async def test_bytes_are_kept_whatever_git_would_convert(repo: Path, tmp_path: Path) -> None:
+    (repo / ".gitattributes").write_text("*.py text eol=crlf\n*.txt working-tree-encoding=UTF-16\n* ident\n")
+    git(repo, "add", "-A")
+    (repo / "crlf.dat").write_bytes(b"a\r\nb\n\xff$Id$\n")
+    name = os.fsencode(repo) + b"/odd-\xff\n-name"
+    with open(name, "wb") as file:
+        file.write(b"x")
+    git(repo, "add", "-A")
+    git(repo, "commit", "-q", "-m", "odd")
+    repositories = Repositories(tmp_path / "state")
+    checkout = await repositories.checkout(await repositories.inspect(repo), "HEAD")
+    assert (checkout.tree / "a.py").read_bytes() == checkout.read("a.py") == b"a = 1\n"
+    assert (checkout.tree / "crlf.dat").read_bytes() == b"a\r\nb\n\xff$Id$\n"
+    assert os.fsdecode(b"odd-\xff\n-name") in checkout.files
+
+
+async def test_line_ends_that_git_converts_are_no_change(repo: Path, tmp_path: Path) -> None:
+    (repo / "a.py").write_bytes(b"a = 1\r\n")
+    repositories = Repositories(tmp_path / "state")
+    await repositories.checkout(await repositories.inspect(repo), None)
+    (repo / "a.py").write_bytes(b"a = 2\r\n")
+    with pytest.raises(RepositoryError, match="uncommitted changes"):
+        await repositories.checkout(await repositories.inspect(repo), None)
+
+
+async def test_a_linked_work_tree_and_a_subdirectory_are_the_same_repository(repo: Path, tmp_path: Path) -> None:
+    linked = tmp_path / "linked"
+    git(repo, "worktree", "add", "-q", str(linked))
+    (repo / "sub").mkdir()
+    repositories = Repositories(tmp_path / "state")
+    for place in (linked, repo / "sub"):
+        checkout = await repositories.checkout(await repositories.inspect(place), None)
+        assert checkout.files == ("a.py",)
