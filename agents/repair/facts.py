@@ -99,7 +99,7 @@ class Context:
         votes: dict[str, Counter[str]] = {}
         for name, kind in _kind_votes(self.function):
             votes.setdefault(name, Counter())[kind] += 1
-        kinds = {name: counter.most_common(1)[0][0] for name, counter in votes.items()}
+        kinds = {name: _likeliest(counter) for name, counter in votes.items()}
         for name, nodes in self.bindings.items():
             if any(isinstance(node, Function) for node in nodes):
                 kinds[name] = "function"
@@ -327,6 +327,14 @@ def _is_empty(node: ast.AST) -> bool:
     return False
 
 
+def _likeliest(votes: Counter[str]) -> str:
+    """The kind with most votes. That a name has attributes or elements says less than anything else that is known."""
+    telling = {kind: number for kind, number in votes.items() if kind not in ("object", "container")}
+    if telling:
+        return max(telling, key=telling.__getitem__)
+    return "container" if "container" in votes else "object"
+
+
 def _kind_votes(function: Function) -> Iterator[tuple[str, str]]:
     for node in ast.walk(function):
         match node:
@@ -348,8 +356,9 @@ def _kind_votes(function: Function) -> Iterator[tuple[str, str]]:
                 yield from ((arg.id, "int") for arg in arguments if isinstance(arg, ast.Name))
             case ast.Call(func=ast.Name(id=name)):
                 yield name, "function"
-            case ast.Subscript(value=ast.Name(id=name), slice=ast.Slice()):
+            case ast.Subscript(value=ast.Name(id=name), slice=ast.Slice(lower=lower, upper=upper)):
                 yield name, "list"
+                yield from ((bound.id, "int") for bound in (lower, upper) if isinstance(bound, ast.Name))
             case ast.Subscript(value=ast.Name(id=name)):
                 yield name, "container"
             case ast.Attribute(value=ast.Name(id=name)):

@@ -120,26 +120,27 @@ class RepairPolicy:
         report = await run(self._order(proposal.file), edits=edits, stop=True)
         if not report.passed:
             return _Trial(_verdict(report), 1, report.cpu_s, report.harness_failed)
-        tests = (*self._base.failing, *self._base.slow, *self._base.passing)
-        limits = {test: self._base.generous_limit(test) for test in tests}
+        limits = {test: self._base.generous_limit(test) for test in self._base.tests}
         verified = await session.run_files(limits, edits, stop=True)
         cpu_s = report.cpu_s + verified.cpu_s
         return _Trial("plausible" if verified.passed else "not verified", 2, cpu_s, verified.harness_failed)
 
     def _order(self, file: str) -> Mapping[str, Limit]:
-        """The tests of a try of one file: the failing ones, quick ones first; then passing ones that execute the file
-        (or of which that is not known), quick ones first, as many as the time allows."""
+        """The tests of a try of one file: the failing ones, then passing ones that execute the file (or of which that is not
+        known), the quickest, as many as the time allows. Each group keeps its order, for tests may lean on earlier ones;
+        where failing ones first would make others fail, all keep it."""
         if file not in self._orders:
             cost = {test: self._base.outcomes[test].cpu_s for test in (*self._base.failing, *self._base.passing)}
             concerned = [test for test in self._base.passing if file in self._coverage.get(test, {file: ()})]
-            quick, total = [], 0.0
+            chosen, total = set(self._base.failing), 0.0
             for test in sorted(concerned, key=cost.__getitem__):
                 total += cost[test]
                 if total > QUICK_CPU_S:
                     break
-                quick.append(test)
-            failing = sorted(self._base.failing, key=cost.__getitem__)
-            self._orders[file] = {test: self._base.limit(test) for test in (*failing, *quick)}
+                chosen.add(test)
+            failing = set() if self._base.order_matters else set(self._base.failing)
+            order = sorted((test for test in self._base.tests if test in chosen), key=lambda test: test not in failing)
+            self._orders[file] = {test: self._base.limit(test) for test in order}
         return self._orders[file]
 
     def _candidate(self, proposal: Proposal) -> Candidate:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agents.errors import CollectionFailed, HarnessFailed, NothingFails
 from agents.testrun.protocol import Outcome
@@ -34,6 +34,13 @@ class BaseRun:
     passing: tuple[str, ...]
     slow: tuple[str, ...]
     cpu_s: float
+    order_matters: bool = False  # tests that pass fail when the failing ones run before them
+
+    @property
+    def tests(self) -> tuple[str, ...]:
+        """All that count, in the order in which pytest runs them."""
+        counting = {*self.failing, *self.passing, *self.slow}
+        return tuple(test for test in self.outcomes if test in counting)
 
     @property
     def spawns(self) -> bool:
@@ -72,7 +79,7 @@ async def base_run(session: TestSession) -> BaseRun:
     report = await session.run(dict.fromkeys(session.tests, SHORT))
     if report.refused is not None:
         raise HarnessFailed(f"the tests do not run: {report.refused}")
-    outcomes = {outcome.unit: outcome for outcome in report.outcomes}
+    outcomes = {outcome.unit: outcome for outcome in report.outcomes}  # in the order of the tests
     cpu_s, unchecked = report.cpu_s, set[str]()
     for cases in _by_function(test for test in session.tests if outcomes[test].timed_out):
         if cpu_s - report.cpu_s > CHECKS_CPU_S:
@@ -86,7 +93,17 @@ async def base_run(session: TestSession) -> BaseRun:
         raise NothingFails(_nothing_fails(len(outcomes), len(unchecked)))
     passing = tuple(test for test in session.tests if outcomes[test].status in ("passed", "xpassed"))
     slow = tuple(test for test in session.tests if test in unchecked)
-    return BaseRun(outcomes, tuple(failing), passing, slow, cpu_s)
+    base = BaseRun(outcomes, tuple(failing), passing, slow, cpu_s)
+    return replace(base, order_matters=await _order_matters(session, base))
+
+
+async def _order_matters(session: TestSession, base: BaseRun) -> bool:
+    """Whether a quick test that passes fails once the failing ones ran before it."""
+    before = [test for test in base.failing if not never_ends(base.outcomes[test])]
+    quick = [test for test in base.passing if base.outcomes[test].cpu_s < SHORT.cpu_s]
+    report = await session.run({test: base.limit(test) for test in (*before, *quick)})
+    passing = set(quick)
+    return any(outcome.broken for outcome in report.outcomes if outcome.unit in passing)
 
 
 async def _check(session: TestSession, cases: Sequence[str], outcomes: dict[str, Outcome]) -> float:
