@@ -114,7 +114,7 @@ class LiveRun:
         if not any(path.startswith(".venv/") for path in self.checkout.files):
             places.append(self.source.path / ".venv")
         for place in places:
-            if (place / "bin" / "python").exists():
+            if os.access(place / "bin" / "python", os.X_OK):
                 return place / "bin" / "python"
         return Path(shutil.which("python3") or "python3")
 

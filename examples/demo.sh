@@ -3,6 +3,7 @@
 # usage: demo.sh RUNOFF_PROGRAM
 set -eu
 runoff=$1
+python=$(dirname "$1")/python  # it has pytest, which the example's tests need
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT INT TERM
@@ -18,9 +19,9 @@ echo "A git repository, $work/lending, with this issue:"
 echo
 sed 's/^/    /' "$here/lending/issue.md"
 echo
-echo "\$ runoff resolve $work/lending --issue issue.md --apply"
+echo "\$ runoff resolve $work/lending --issue issue.md --python $python --apply"
 echo
-"$runoff" resolve "$work/lending" --issue "$here/lending/issue.md" --apply
+"$runoff" resolve "$work/lending" --issue "$here/lending/issue.md" --python "$python" --apply
 echo
 echo "The checkout now holds the fix:"
 echo "\$ git diff --stat"

@@ -165,7 +165,8 @@ class BubblewrapSandbox(SupervisedSandbox):
         place = {
             "pid": self.pid,
             "cgroups": self._group.joins,
-            "namespaces": names if as_root else ["user", *names],
+            "namespaces": names,
+            "owned": not as_root,
         }
         user = SANDBOX_UID if as_root else os.geteuid()
         limits = rlimits(self._spec.limits, limited_by_group=bool(self._group.directories))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import time
 from dataclasses import dataclass
 from functools import cache
@@ -30,15 +31,16 @@ def hierarchies() -> dict[str, Path]:
             _enable(_ROOT, wanted)
             parent.mkdir(exist_ok=True)
             _enable(parent, wanted)
-            return dict.fromkeys(sorted(wanted), parent)
         except OSError:
             return {}
+        return dict.fromkeys(sorted(wanted), parent) if os.access(parent, os.W_OK) else {}
     found = {}
     for controller in _CONTROLLERS:
         parent = _ROOT / controller / _PARENT
         with contextlib.suppress(OSError):
             parent.mkdir(exist_ok=True)
-            found[controller] = parent
+            if os.access(parent, os.W_OK):  # it may be there, made by another user
+                found[controller] = parent
     return found
 
 

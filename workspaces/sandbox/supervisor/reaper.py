@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import resource
@@ -22,6 +23,8 @@ from .system import (
     kill_descendants,
     libc,
 )
+
+NS_GET_USERNS = 0xB701  # ioctl_ns(2)
 
 
 def become_reaper(request: dict[str, Any], stdin: int, stdout: int, stderr: int, control: int, status: int) -> NoReturn:
@@ -47,6 +50,11 @@ def enter(place: dict[str, Any] | None) -> None:
         with open(path, "w") as file:
             file.write("0")
     spaces = [os.open(f"/proc/{place['pid']}/ns/{name}", os.O_RDONLY) for name in place["namespaces"]]
+    if place["owned"]:
+        # Without root bwrap makes two user namespaces, one within the other: the outer one owns the other namespaces
+        # and must be entered first; the inner one, in which commands run, last.
+        inner = os.open(f"/proc/{place['pid']}/ns/user", os.O_RDONLY)
+        spaces = [fcntl.ioctl(spaces[0], NS_GET_USERNS), *spaces, inner]
     for fd in spaces:
         checked(libc.setns(fd, 0))
         os.close(fd)
