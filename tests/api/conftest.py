@@ -10,6 +10,7 @@ from typing import Protocol
 
 import pytest
 
+INTERPRETER = {"RUNOFF_PYTHON": sys.executable}  # it has pytest
 ISSUE = "half(4) gives 8, it should give 2"
 FAULTY = "def half(number):\n    return number * 2\n"
 TEST = "from halves import half\n\n\ndef test_half():\n    assert half(4) == 2\n"
@@ -60,7 +61,7 @@ def runoff(tmp_path: Path) -> Runoff:
     """The command line, with a state directory of its own."""
 
     def run(*arguments: object, state: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
-        environment = os.environ | {"RUNOFF_STATE_DIR": str(state or tmp_path / "state")} | variables
+        environment = os.environ | INTERPRETER | {"RUNOFF_STATE_DIR": str(state or tmp_path / "state")} | variables
         command = [sys.executable, "-m", "api", *map(str, arguments)]
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from selection import Verdict
-from tests.api.conftest import ISSUE, Runoff, commit, git, left_behind
+from tests.api.conftest import INTERPRETER, ISSUE, Runoff, commit, git, left_behind
 
 pytestmark = pytest.mark.bubblewrap
 
@@ -50,7 +50,7 @@ def test_the_issue_may_come_from_standard_input(repo: Path, tmp_path: Path) -> N
     ended = subprocess.run(
         [sys.executable, "-m", "api", "resolve", repo, "--issue", "-", "--json"],
         input=ISSUE,
-        env=os.environ | {"RUNOFF_STATE_DIR": str(tmp_path / "state")},
+        env=os.environ | INTERPRETER | {"RUNOFF_STATE_DIR": str(tmp_path / "state")},
         capture_output=True,
         text=True,
     )
@@ -97,7 +97,7 @@ def test_an_interrupt_ends_with_130_a_verdict_and_nothing_left_behind(
     state, out = tmp_path / "state", tmp_path / "out"
     process = subprocess.Popen(
         [sys.executable, "-m", "api", "resolve", repo, "--issue", ISSUE, "-o", out],
-        env=os.environ | {"RUNOFF_STATE_DIR": str(state)},
+        env=os.environ | INTERPRETER | {"RUNOFF_STATE_DIR": str(state)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -121,7 +121,7 @@ def test_a_killed_run_counts_as_interrupted_and_the_next_start_clears_what_it_le
     state = tmp_path / "state"
     process = subprocess.Popen(
         [sys.executable, "-m", "api", "resolve", repo, "--issue", ISSUE],
-        env=os.environ | {"RUNOFF_STATE_DIR": str(state)},
+        env=os.environ | INTERPRETER | {"RUNOFF_STATE_DIR": str(state)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

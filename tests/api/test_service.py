@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.api.conftest import ISSUE
+from tests.api.conftest import INTERPRETER, ISSUE
 
 pytestmark = pytest.mark.bubblewrap
 
@@ -26,7 +26,7 @@ def service(tmp_path: Path) -> Iterator[httpx.Client]:
         port = probe.getsockname()[1]
     process = subprocess.Popen(
         [sys.executable, "-m", "api", "serve", "--port", str(port)],
-        env=os.environ | {"RUNOFF_STATE_DIR": str(tmp_path / "state")},
+        env=os.environ | INTERPRETER | {"RUNOFF_STATE_DIR": str(tmp_path / "state")},
     )
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:

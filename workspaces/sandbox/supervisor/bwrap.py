@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from .loop import Supervisor
 
 READY = b"ready\n"  # what a sandbox's first process prints once everything is mounted
-COMMAND = ("--info-fd", "3", "--", "sh", "-c", "echo ready; exec sleep 2147483647")
+# As process 1 it outlives a `kill -9 -1` from inside, which without root would be its own user's; it reaps what is orphaned.
+COMMAND = ("--as-pid-1", "--info-fd", "3", "--", "sh", "-c", "echo ready; while :; do sleep 2147483647; done")
 
 
 class Container:

@@ -17,7 +17,7 @@ def widths(rows):
 
 
 def sides(rows):
-    """">" for columns whose body holds only numbers, "<" for the others."""
+    """ ">" for columns whose body holds only numbers, "<" for the others."""
     body = rows[1:]
     found = []
     for column in range(len(rows[0]) if rows else 0):
