@@ -61,7 +61,7 @@ class LiveRun:
             self.journal.append("note", {"text": f"removed what a run that died left behind: {line}"})
         self.live = Live.open(self.settings.state_dir)
         self.stack.callback(self.live.close)
-        self.provider = await choose_provider(self.request.sandbox, self.live, image=self.request.image)
+        self.provider = await choose_provider(self.request.sandbox or "auto", self.live, image=self.request.image)
         self.stack.push_async_callback(self.provider.close)
         self.journal.append("sandbox", {"detail": (await self.provider.available()).detail})
 

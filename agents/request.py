@@ -7,11 +7,15 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from agents.settings import Settings
 from memory import Budget
 
 
 class Request(BaseModel):
-    """One Issue to resolve. The same object serves the command line, the REST service and the Journal."""
+    """One Issue to resolve. The same object serves the command line, the REST service and the Journal.
+
+    None stands for what the settings say.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -19,8 +23,8 @@ class Request(BaseModel):
     issue: str = Field(description="the problem, in Markdown or plain text", max_length=1 << 20)
     test: str | None = Field(None, description='the tests that matter, e.g. "pytest -q tests/test_dates.py"')
     base: str | None = Field(None, description="the commit to start from; by default HEAD of a clean checkout")
-    budget: str = Field("wall=10m,candidates=1000", description='limits, e.g. "wall=10m,candidates=200"')
-    sandbox: Literal["auto", "docker", "bubblewrap"] = "auto"
+    budget: str | None = Field(None, description='limits, e.g. "wall=10m,candidates=200"')
+    sandbox: Literal["auto", "docker", "bubblewrap"] | None = Field(None, description="what untrusted code runs in")
     image: str | None = Field(None, description="docker only: an image that holds Python and what the tests need")
     python: Path | None = Field(None, description="the interpreter that runs the tests, as the sandbox sees it")
 
@@ -33,6 +37,13 @@ class Request(BaseModel):
 
     @field_validator("budget")
     @classmethod
-    def _can_be_read(cls, text: str) -> str:
-        Budget.parse(text)
+    def _can_be_read(cls, text: str | None) -> str | None:
+        if text is not None:
+            Budget.parse(text)
         return text
+
+    def complete(self, settings: Settings) -> Request:
+        """What was not asked for comes from the settings; a repository's relative path becomes absolute."""
+        given = {name: getattr(self, name) for name in ("budget", "sandbox", "image", "python")}
+        filled = {name: getattr(settings, name) if value is None else value for name, value in given.items()}
+        return self.model_copy(update={**filled, "repo": self.repo.absolute()})

@@ -68,12 +68,13 @@ async def resolve(
     Raises what bad input raises (AgentError, WorkspaceError), after it was journaled. Setting `stop` ends the Run with the
     best so far.
     """
+    request = request.complete(settings)
     run_id = run_id or Runs(store).create(request.model_dump(mode="json"))
     journal = Journal(store, run_id)
     if on_event is not None:
         journal.on_event(on_event)
     journal.append("run.opened", {"run": run_id, "repo": str(request.repo)})
-    ledger = Ledger(store, run_id, Budget.parse(request.budget), wall_used_s=journal.worked_s())
+    ledger = Ledger(store, run_id, Budget.parse(request.budget or settings.budget), wall_used_s=journal.worked_s())
     try:
         async with live_run(run_id, request, settings, store, journal, ledger) as live:
             why, interrupted = await _until_stopped(_walk(live), stop)

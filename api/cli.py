@@ -84,10 +84,10 @@ def resolve_command(
         issue=_read_issue(issue),
         test=test,
         base=base,
-        budget=budget or settings.budget,
-        sandbox=sandbox or settings.sandbox,
-        image=image or settings.image,
-        python=python or settings.python,
+        budget=budget,
+        sandbox=sandbox,
+        image=image,
+        python=python,
     )
     _make_output(output)
     _work(request, settings, output, as_json=as_json, apply=apply)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,6 +22,7 @@ from agents.settings import Settings
 from api.errors import BAD_INPUT
 from memory import Journal, RunRecord, Runs, Store, UnknownRun
 
+FOLLOW_S = 1.0  # between two looks at a Run of another process
 _LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
 _ENDED = {"run.finished", "run.failed", "run.interrupted"}
 
@@ -50,6 +52,7 @@ class Service:
 
     def start(self, request: Request) -> str:
         """Create a Run and let it work in the background."""
+        request = request.complete(self.settings)
         run_id = Runs(self.store).create(request.model_dump(mode="json"))
         task = asyncio.create_task(self._work(run_id, request), name=f"run {run_id}")
         self._tasks.add(task)
@@ -89,7 +92,8 @@ class Service:
                 return
             async with self._news:
                 if not journal.events(after):
-                    await self._news.wait()
+                    with contextlib.suppress(TimeoutError):  # a Run of another process wakes nobody here
+                        await asyncio.wait_for(self._news.wait(), FOLLOW_S)
 
     async def close(self) -> None:
         """Stop every Run with its best result so far, and wait for their clean-up."""
