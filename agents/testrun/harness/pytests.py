@@ -181,8 +181,8 @@ def _protocol(item: Any, following: Any, watch: Watch) -> dict[str, Any]:
     _spawned.clear()
     try:
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-    except (KeyboardInterrupt, SystemExit, pytest.exit.Exception) as error:
-        watch.record.update(status="error", text=f"{type(error).__name__}: {error}")
+    except BaseException as error:  # noqa: BLE001  (the test broke pytest itself: closed its files, left it in the middle)
+        watch.record.update(status="error", text=f"{type(error).__name__}: {error}"[:TEXT_LIMIT], spoiled=True)
     record = dict(watch.record, spawned=bool(_spawned))
     record.setdefault("status", "error")
     return record
