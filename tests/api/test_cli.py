@@ -57,12 +57,21 @@ def test_the_issue_may_come_from_standard_input(repo: Path, tmp_path: Path) -> N
     assert ended.returncode == 0, ended.stderr
 
 
-def test_no_patch_is_said_honestly_with_exit_code_1(repo: Path, runoff: Runoff, tmp_path: Path) -> None:
+def hopeless(repo: Path) -> None:
+    """A test that no small edit can make pass."""
     (repo / "tests" / "test_halves.py").write_text(
         "import hashlib\nfrom halves import half\n\n\ndef test_half():\n"
         "    assert hashlib.sha256(repr(half(4)).encode()).hexdigest().startswith('000000')\n"
     )
+    (repo / "halves.py").write_text(
+        "def half(number):\n    result, rest = number * 2, number % 2\n    for each in range(number):\n"
+        "        if each > rest and result != each:\n            result += each - rest\n    return result\n"
+    )
     commit(repo)
+
+
+def test_no_patch_is_said_honestly_with_exit_code_1(repo: Path, runoff: Runoff, tmp_path: Path) -> None:
+    hopeless(repo)
     ended = runoff("resolve", repo, "--issue", ISSUE, "--budget", "wall=60s,candidates=40", "-o", tmp_path / "out")
     assert ended.returncode == 1, ended.stdout + ended.stderr
     assert "no patch" in ended.stdout
@@ -136,6 +145,33 @@ def test_a_killed_run_counts_as_interrupted_and_the_next_start_clears_what_it_le
     assert "interrupted" in runoff("runs").stdout
     assert runoff("cleanup").returncode == 0
     assert not left_behind(state)
+
+
+def test_a_killed_run_goes_on_where_it_was(repo: Path, runoff: Runoff, tmp_path: Path) -> None:
+    hopeless(repo)
+    state = tmp_path / "state"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "api", "resolve", repo, "--issue", ISSUE, "--budget", "wall=120s,candidates=400"],
+        env=os.environ | INTERPRETER | {"RUNOFF_STATE_DIR": str(state)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("sample"):
+            break
+    process.kill()
+    process.communicate()
+    ended = runoff("resume", "last")
+    assert ended.returncode == 1, ended.stderr
+    events = [json.loads(line) for line in runoff("show", "last", "--journal").stdout.splitlines()]
+    opened = [place for place, event in enumerate(events) if event["kind"] == "run.opened"]
+    tried = [event["tried"] for event in events if event["kind"] == "progress"]
+    assert len(opened) == 2
+    assert tried == sorted(tried), "no proposal is tried twice"
+    assert events[-1]["kind"] == "run.finished"
+    assert runoff("resume", "last").returncode == 2
 
 
 def test_doctor_says_which_sandbox_would_be_used(runoff: Runoff) -> None:
