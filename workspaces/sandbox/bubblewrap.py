@@ -73,7 +73,8 @@ class Bubblewrap:
         sandbox = BubblewrapSandbox(identity, number, link, spec, group, self)
         self._sandboxes[number] = sandbox
         try:
-            await link.send("S", number, json.dumps({"arguments": _arguments(spec, self._live)}).encode())
+            request = {"arguments": _arguments(spec, self._live), "workspace": str(spec.workspace)}
+            await link.send("S", number, json.dumps(request).encode())
             sandbox.pid = await started
         except BaseException:
             await sandbox.close()
@@ -93,9 +94,8 @@ class Bubblewrap:
     async def _supervisor(self) -> Link:
         async with self._lock:
             if self._link is None or self._link.ended:
-                self._link = await Link.open(
-                    await ProcessChannel.start(supervisor_command(sys.executable, str(SUPERVISOR.parent))), self._hear
-                )
+                argv = [*supervisor_command(sys.executable, str(SUPERVISOR.parent)), str(self._live.root)]
+                self._link = await Link.open(await ProcessChannel.start(argv), self._hear)
             return self._link
 
     def _hear(self, kind: str, number: int, payload: bytes) -> None:

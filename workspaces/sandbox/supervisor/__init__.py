@@ -14,5 +14,6 @@ reaper    between the supervisor and one command: a process that the command's d
           (PR_SET_CHILD_SUBREAPER), so that a time-out finds them however they daemonised
 command   the command itself: limits, privileges, execve; reading and writing a file
 bwrap     one running bwrap
+mounts    a mount table without the other workspaces, which makes a start quick
 system    what Python's standard library does not wrap
 """

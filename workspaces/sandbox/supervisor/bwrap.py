@@ -22,7 +22,9 @@ COMMAND = ("--as-pid-1", "--info-fd", "3", "--", "sh", "-c", "echo ready; while 
 class Container:
     """One running bwrap: it describes its processes on descriptor 3, and its death ends them all."""
 
-    def __init__(self, supervisor: Supervisor, number: int, arguments: list[str]) -> None:
+    def __init__(self, supervisor: Supervisor, number: int, arguments: list[str], workspace: str) -> None:
+        if supervisor.mounts is not None:
+            arguments = [supervisor.mounts.place if each == workspace else each for each in arguments]
         self.supervisor, self.number = supervisor, number
         self.text = {"info": b"", "errors": b""}
         self.inner = 0
@@ -39,6 +41,8 @@ class Container:
                 )
                 for target, fd in ((1, info_write), (2, error_write), (3, info_write), (4, arguments_read)):
                     os.dup2(fd, target)
+                if supervisor.mounts is not None:
+                    supervisor.mounts.bring(workspace)
                 close_all_but(3, 4)
                 os.execvp("bwrap", ["bwrap", "--args", "4", *COMMAND])
             except BaseException as error:

@@ -11,6 +11,7 @@ from typing import Any
 
 from .bwrap import Container
 from .execution import Execution, kill_request
+from .mounts import Mounts
 from .reaper import become_reaper
 from .system import CHUNK, PR_SET_CHILD_SUBREAPER, collect, leave, libc
 
@@ -21,7 +22,8 @@ HIGH_WATER = 1 << 20  # bytes queued for the host before commands' pipes are lef
 class Supervisor:
     """The event loop: one link to the owner, any number of executions."""
 
-    def __init__(self, read_fd: int, write_fd: int) -> None:
+    def __init__(self, read_fd: int, write_fd: int, mounts: Mounts | None) -> None:
+        self.mounts = mounts
         self.read_fd, self.write_fd = read_fd, write_fd
         self.selector = selectors.DefaultSelector()
         self.executions: dict[int, Execution] = {}
@@ -32,9 +34,8 @@ class Supervisor:
         os.set_blocking(read_fd, False)
         os.set_blocking(write_fd, False)
         self.selector.register(read_fd, selectors.EVENT_READ, self.hear)
-        libc.prctl(
-            PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0
-        )  # reapers come back here when the process that forked them leaves
+        # Reapers come back here when the process that forked them leaves.
+        libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         self.wake_read, wake_write = os.pipe()
         os.set_blocking(self.wake_read, False)
         os.set_blocking(wake_write, False)
@@ -119,7 +120,7 @@ class Supervisor:
         if kind == "X":
             self.start(number, json.loads(payload.decode("utf-8")))
         elif kind == "S":
-            self.sandboxes[number] = Container(self, number, json.loads(payload.decode("utf-8"))["arguments"])
+            self.sandboxes[number] = Container(self, number, **json.loads(payload.decode("utf-8")))
         elif kind == "Z" and number in self.sandboxes:
             self.sandboxes[number].kill()
         elif kind == "L":
