@@ -1,0 +1,13 @@
+#!/bin/sh
+# The benchmarks that need no data of others. usage: run-all.sh PYTHON
+set -eu
+cd "$(dirname "$0")/.."
+echo "== repair: three realistic repositories"
+"$1" benchmarks/repair.py --repositories tests/repositories
+echo "== sandboxes"
+if docker image inspect runoff-test >/dev/null 2>&1; then
+  "$1" benchmarks/sandbox.py
+else
+  echo "docker is left out: no engine, or no image runoff-test (sh tests/base-image.sh)"
+  "$1" benchmarks/sandbox.py --only bubblewrap
+fi
