@@ -26,7 +26,7 @@ from agents.repair import Found
 from agents.request import Request
 from agents.settings import Settings
 from memory import SELECTION, Amounts, Budget, Event, Journal, Ledger, LimitExceeded, Runs, Store
-from selection import Candidate, Change, Progress, Provenance, Verdict, next_step
+from selection import Candidate, Change, Progress, Provenance, Verdict, behave_alike, next_step
 
 WAVE_TRIES = 150
 WAVE_S = 10.0
@@ -221,6 +221,7 @@ async def decide(state: State, runtime: Runtime[LiveRun]) -> State:
             elapsed_s=state["search_s"],
             first_at_s=found[0]["elapsed_s"] if found else None,
             exhausted=state["exhausted"],
+            alike=behave_alike(classes),
             budget_over=_used_up(live),
         )
     )

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
-from rich.console import Console
 
 from agents.request import Request
 from agents.settings import Settings
@@ -136,14 +135,14 @@ def show(
             else:
                 digest = record.verdict["patch_digest"]
                 patch = store.files.get(digest) if digest else b""
-                report.show_verdict(verdict, patch, Console(highlight=False), run_id=record.id)
+                report.show_verdict(verdict, patch, run_id=record.id)
 
 
 @app.command()
 def runs(limit: Annotated[int, typer.Option(min=1, help="how many, the newest first")] = 20) -> None:
     """List the runs."""
     with Store.open(Settings().state_dir) as store:
-        report.show_runs(Runs(store).list(limit), Console(highlight=False))
+        report.show_runs(Runs(store).list(limit))
 
 
 @app.command()
@@ -155,7 +154,7 @@ def doctor() -> None:
     from agents.doctor import examine
 
     findings = asyncio.run(examine(Settings()))
-    report.show_findings(findings, Console(highlight=False))
+    report.show_findings(findings)
     sys.exit(0 if all(finding.ok for finding in findings if finding.needed) else 1)
 
 
@@ -198,7 +197,7 @@ def _work(
     run_id: str | None = None,
 ) -> NoReturn:
     """Run the engine with progress, show what came out, and leave with the exit code that says it."""
-    errors = Console(stderr=True, highlight=False)
+    errors = report.console(stderr=True)
     with Store.open(settings.state_dir) as store:
         with ProgressView(errors) as view:
             outcome = asyncio.run(_until_interrupted(request, settings, store, view, run_id))
@@ -207,7 +206,7 @@ def _work(
     if as_json:
         print(outcome.verdict.model_dump_json(indent=2))
     else:
-        report.show_verdict(outcome.verdict, outcome.patch, Console(highlight=False), run_id=outcome.run_id)
+        report.show_verdict(outcome.verdict, outcome.patch, run_id=outcome.run_id)
     if outcome.interrupted:
         errors.print(f"interrupted; go on with: runoff resume {outcome.run_id}")
     elif apply and outcome.patch:

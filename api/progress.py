@@ -29,6 +29,7 @@ def _localised(data: Mapping[str, Any]) -> str:
     return f"{data['statements']} suspicious statements{where}"
 
 
+_ACTIONS = {"sample": "searching on", "stop": "stopping"}
 _LINES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "run.opened": _started,
     "repository": lambda data: f"base {data['commit'][:12]}, {data['files']} files",
@@ -36,7 +37,7 @@ _LINES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "base.ran": _base,
     "localised": _localised,
     "candidate": lambda data: f"candidate {data['id']}: {data['step']}",
-    "decision": lambda data: f"{data['action']}: {data['why']}",
+    "decision": lambda data: f"{_ACTIONS[data['action']]}: {data['why']}",
     "note": lambda data: f"note: {data['text']}",
 }
 _STATUS: dict[str, Callable[[Mapping[str, Any]], str]] = {

@@ -12,43 +12,51 @@ from agents.doctor import Finding
 from memory import RunRecord
 from selection import Verdict
 
+_PLAIN_WIDTH = 160  # columns, where the output goes to a file or another program
 _MANY = 8  # rows of a table before the rest is only counted
 
 
-def show_verdict(verdict: Verdict, patch: bytes, console: Console, *, run_id: str) -> None:
+def console(*, stderr: bool = False) -> Console:
+    """Where a person reads. Only a terminal has a width that lines must be broken for."""
+    found = Console(stderr=stderr, highlight=False)
+    return found if found.is_terminal else Console(stderr=stderr, highlight=False, width=_PLAIN_WIDTH)
+
+
+def show_verdict(verdict: Verdict, patch: bytes, *, run_id: str) -> None:
     """The verdict first, then the evidence, the diff and the bill."""
-    console.print(_headline(verdict))
+    out = console()
+    out.print(_headline(verdict))
     if verdict.candidates:
-        console.print(_candidates(verdict))
+        out.print(_candidates(verdict))
     if patch:
         text = patch.decode("utf-8", "replace")
-        console.print(
-            Syntax(text, "diff", background_color="default") if console.is_terminal else Text(text.rstrip("\n"))
-        )
-    console.print(_bill(verdict))
+        out.print(Syntax(text, "diff", background_color="default") if out.is_terminal else Text(text.rstrip("\n")))
+    out.print(_bill(verdict))
     for note in verdict.notes:
-        console.print(f"note: {escape(note)}")
-    console.print(f"run {run_id} (runoff show {run_id})", style="dim")
+        out.print(f"note: {escape(note)}")
+    out.print(f"run {run_id} (runoff show {run_id})", style="dim")
 
 
-def show_runs(records: list[RunRecord], console: Console) -> None:
+def show_runs(records: list[RunRecord]) -> None:
     """One line a Run, the newest first."""
+    out = console()
     table = Table(box=None, pad_edge=False)
     for column in ("run", "state", "repository", "verdict"):
         table.add_column(column, overflow="fold")
     for record in records:
         says = record.error or (record.verdict or {}).get("verdict", {}).get("reason", "")
         table.add_row(record.id, record.state, escape(str(record.request.get("repo", ""))), escape(str(says)))
-    console.print(table if records else "no runs yet: start one with `runoff resolve`")
+    out.print(table if records else "no runs yet: start one with `runoff resolve`")
 
 
-def show_findings(findings: list[Finding], console: Console) -> None:
+def show_findings(findings: list[Finding]) -> None:
     """What `runoff doctor` found: one line each, with the remedy where something is missing."""
+    out = console()
     for finding in findings:
         mark = "ok     " if finding.ok else "missing" if finding.needed else "-      "
-        console.print(Text(f"{mark} {finding.name}: {finding.detail}"))
+        out.print(Text(f"{mark} {finding.name}: {finding.detail}"))
         if finding.remedy and not finding.ok:
-            console.print(Text(f"          {finding.remedy}"))
+            out.print(Text(f"          {finding.remedy}"))
 
 
 def _headline(verdict: Verdict) -> RenderableType:

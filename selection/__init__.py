@@ -13,6 +13,7 @@ from selection.allocation import Decision, Progress, next_step
 from selection.ballots import Ballot, Outcome, Probe, ProbeKind
 from selection.candidates import Candidate, Change, Provenance
 from selection.classes import EquivalenceClass, classify
+from selection.confidence import behave_alike
 from selection.count import Standing, count
 from selection.drop import Dropped, drop
 from selection.verdict import Verdict, decide
@@ -31,6 +32,7 @@ __all__ = [
     "Provenance",
     "Standing",
     "Verdict",
+    "behave_alike",
     "classify",
     "count",
     "decide",

@@ -159,7 +159,7 @@ def test_a_killed_run_goes_on_where_it_was(repo: Path, runoff: Runoff, tmp_path:
     )
     assert process.stderr is not None
     for line in process.stderr:
-        if line.startswith("sample"):
+        if line.startswith("searching on"):
             break
     process.kill()
     process.communicate()

@@ -31,3 +31,9 @@ def test_it_searches_longer_for_rivals_when_the_first_was_hard_to_find() -> None
 
 def test_it_stops_with_enough_different_candidates() -> None:
     assert next_step(replace(FOUND, plausible_classes=12)).action == "stop"
+
+
+def test_it_stops_sooner_when_all_plausible_candidates_behave_alike() -> None:
+    some = replace(FOUND, plausible_classes=3, tried=240, elapsed_s=12)
+    assert next_step(some).action == "sample"
+    assert next_step(replace(some, alike=True)).action == "stop"
