@@ -270,6 +270,6 @@ def _write_output(output: Path, outcome: Outcome, store: Store) -> None:
     }
     for name, data in files.items():
         try:
-            write_whole(output / name, data)
+            write_whole(output / name, data, 0o644)
         except OSError as error:
             raise StoreUnusable(f"{output / name} cannot be written: {error.strerror}") from error

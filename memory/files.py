@@ -43,12 +43,13 @@ class FileStore:
         return self._root / digest[:2] / digest
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes, mode: int = 0o600) -> None:
     """Write beside, then rename, so that a reader sees the old file, the new one, or none."""
     handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
+            os.fchmod(stream.fileno(), mode)
         Path(beside).replace(path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):

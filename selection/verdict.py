@@ -128,8 +128,9 @@ def _reason(standings: Sequence[Standing], eligible: Sequence[Standing], probes:
         return f"no patch found: the best of {len(standings)} {wrong[0]}"
     kinds = [probe.kind for probe in probes]
     mended, kept = kinds.count("target"), kinds.count("regression")
-    others = f"; {len(eligible) - 1} other programs did too" if len(eligible) > 1 else ""
-    return f"{_tests(mended)} that failed now pass, {_tests(kept)} that passed still do{others}"
+    rivals = len(eligible) - 1
+    others = f"; {rivals} other program{'s do' if rivals > 1 else ' does'} too" if rivals else ""
+    return f"it mends {_tests(mended)} and breaks none of the {kept} that passed{others}"
 
 
 def _tests(number: int) -> str:
