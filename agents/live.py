@@ -109,9 +109,8 @@ class LiveRun:
         """The active virtual environment's, else that of the repository (never one that it tracks), else the first on
         the PATH."""
         assert self.source is not None
-        assert self.checkout is not None
         places = [Path(active)] if (active := os.environ.get("VIRTUAL_ENV")) else []
-        if not any(path.startswith(".venv/") for path in self.checkout.files):
+        if not Repositories.tracks(self.source, ".venv"):
             places.append(self.source.path / ".venv")
         for place in places:
             if os.access(place / "bin" / "python", os.X_OK):

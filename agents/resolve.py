@@ -27,6 +27,7 @@ from agents.request import Request
 from agents.settings import Settings
 from memory import SELECTION, Amounts, Budget, Event, Journal, Ledger, LimitExceeded, Runs, Store
 from selection import Candidate, Change, Progress, Provenance, Verdict, behave_alike, next_step
+from workspaces import PatchError, patched_files
 
 WAVE_TRIES = 150
 WAVE_S = 10.0
@@ -173,6 +174,7 @@ async def wave(state: State, runtime: Runtime[LiveRun]) -> State:
                 now = time.monotonic()
                 used += event.executions
                 if isinstance(event, Found):
+                    await asyncio.to_thread(_check, live, event.candidate)
                     found.append(_row(live, event, search_s + now - started))
                 if isinstance(event, Found) or now - reported > REPORT_S:
                     reported = now
@@ -248,6 +250,14 @@ def _used_up(live: LiveRun) -> str | None:
 def _report(live: LiveRun, tried: int, found: list[dict[str, Any]], elapsed_s: float) -> None:
     data = {"tried": tried, "plausible": len(found), "elapsed_s": round(elapsed_s, 2)}
     live.journal.append("progress", data)
+
+
+def _check(live: LiveRun, candidate: Candidate) -> None:
+    """Whether git makes of the patch what was tested. Raises PatchError; then Runoff itself is at fault."""
+    assert live.checkout is not None
+    after = {path: entry and entry[1] for path, entry in patched_files(live.checkout, candidate.patch).items()}
+    if after != {change.path: change.after for change in candidate.changes}:
+        raise PatchError(f"the patch of candidate {candidate.id} does not hold what was tested; please report this")
 
 
 def _row(live: LiveRun, found: Found, elapsed_s: float) -> dict[str, Any]:

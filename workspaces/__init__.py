@@ -13,7 +13,7 @@ import asyncio
 from pathlib import Path
 
 from workspaces import diff
-from workspaces.diff import Patch
+from workspaces.diff import Patch, patched_files
 from workspaces.errors import (
     DiskFull,
     PatchError,
@@ -65,6 +65,7 @@ __all__ = [
     "cleanup",
     "diagnose",
     "find_interpreter",
+    "patched_files",
     "reap",
 ]
 

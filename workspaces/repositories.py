@@ -85,6 +85,12 @@ class Repositories:
         """Find the repository. Raises RepositoryError: nothing there, not git, bare, no commit yet."""
         return await asyncio.to_thread(_inspect, path)
 
+    @staticmethod
+    def tracks(source: Source, path: str) -> bool:
+        """Whether the repository's index holds anything at or below a path: then it is not the user's, but whoever's."""
+        variables = {"GIT_DIR": str(source.git_dir), "GIT_WORK_TREE": str(source.path), "GIT_LITERAL_PATHSPECS": "1"}
+        return bool(run(["ls-files", "-z", "--", path], at=source.path, variables=variables))
+
     async def checkout(self, source: Source, base: str | None) -> Checkout:
         """The files of `base` (by default the HEAD of a clean work tree), made once, then shared.
 

@@ -14,6 +14,7 @@ import pytest
 
 from selection import Verdict
 from tests.api.conftest import INTERPRETER, ISSUE, Runoff, commit, git, left_behind
+from tests.workspaces.conftest import IMAGE
 
 pytestmark = pytest.mark.bubblewrap
 
@@ -186,3 +187,31 @@ def test_doctor_says_which_sandbox_would_be_used(runoff: Runoff) -> None:
 def test_help_teaches(runoff: Runoff) -> None:
     assert "resolve" in runoff("--help").stdout
     assert "Exit code" in runoff("resolve", "--help").stdout
+
+
+def test_an_interpreter_that_the_repository_brings_is_never_run(repo: Path, runoff: Runoff, tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    (repo / ".venv" / "bin").mkdir(parents=True)
+    (repo / ".venv" / "bin" / "python").write_text(f'#!/bin/sh\ntouch {ran}\nexec {sys.executable} "$@"\n')
+    (repo / ".venv" / "bin" / "python").chmod(0o755)
+    git(repo, "add", "-f", ".venv")
+    commit(repo)
+    before = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "RUNOFF_PYTHON")}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    command = [sys.executable, "-m", "api", "resolve", repo, "--issue", ISSUE, "--base", "HEAD~1"]
+    variables = before | {"RUNOFF_STATE_DIR": str(tmp_path / "state"), "PATH": path}
+    ended = subprocess.run(command, env=variables, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert not ran.exists()
+
+
+@pytest.mark.docker
+def test_a_bug_is_resolved_in_docker(repo: Path, runoff: Runoff, tmp_path: Path) -> None:
+    ended = runoff(
+        "resolve", repo, "--issue", ISSUE, "--sandbox", "docker", "--image", IMAGE, "--python", "python3", "--json"
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout)["winner"]
+    assert not left_behind(tmp_path / "state")
+    listed = subprocess.run(["docker", "ps", "-aq", "--filter", "label=runoff.state"], capture_output=True, check=True)
+    assert listed.stdout == b""
