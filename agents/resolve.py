@@ -10,8 +10,10 @@ budget, an interrupt or in order, the best Verdict so far comes out.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypedDict
@@ -78,9 +80,9 @@ async def resolve(
     ledger = Ledger(store, run_id, Budget.parse(request.budget or settings.budget), wall_used_s=journal.worked_s())
     try:
         async with live_run(run_id, request, settings, store, journal, ledger) as live:
-            why, interrupted = await _until_stopped(_walk(live), stop)
-            if live.evidence.base is not None and live.workers and not interrupted:
-                await _gather(live)
+            why, interrupted = await _until_stopped(_walk(live), stop, _search_s(ledger, settings.workers))
+            if not interrupted:
+                await _gather_late(live)
             verdict = live.evidence.verdict(stopped=why, bill=ledger.bill())
     except Exception as error:
         journal.append("run.failed", {"error": " ".join(str(error).split()) or repr(error)})
@@ -99,21 +101,34 @@ async def resolve(
     return Outcome(run_id, verdict, patch, interrupted)
 
 
-async def _until_stopped(work: Any, stop: asyncio.Event | None) -> tuple[str, bool]:
-    """Why the work ended, and whether somebody stopped it before it did; then it was cancelled and has cleaned up."""
+def _search_s(ledger: Ledger, workers: int) -> float:
+    """Seconds until the share of the budget that is selection's begins."""
+    return max(0.0, min(ledger.wall_left_s("repair"), ledger.left("sandbox_s", "repair") / workers))
+
+
+async def _until_stopped(work: Awaitable[str], stop: asyncio.Event | None, limit_s: float) -> tuple[str, bool]:
+    """Why the work ended, and whether somebody stopped it; work that is over time or stopped has cleaned up before."""
     working = asyncio.ensure_future(work)
-    stopping = asyncio.ensure_future(stop.wait() if stop is not None else asyncio.Event().wait())
+    stopping = asyncio.ensure_future((stop or asyncio.Event()).wait())
+    timeout = None if math.isinf(limit_s) else limit_s
     try:
-        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({working, stopping}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         if working.done():
             return working.result(), False
-        return "interrupted", True
+        return ("interrupted", True) if stopping.done() else ("the time is used up", False)
     except LimitExceeded as limit:
         return str(limit), False
     finally:
         for task in (working, stopping):
             task.cancel()
         await asyncio.gather(working, stopping, return_exceptions=True)
+
+
+async def _gather_late(live: LiveRun) -> None:
+    """What speaks for candidates that were found just before the search ended, as far as selection's share allows."""
+    with contextlib.suppress(LimitExceeded, TimeoutError):
+        async with asyncio.timeout(max(0.0, live.ledger.wall_left_s(SELECTION)) if live.ledger.budget.wall_s else None):
+            await _gather(live)
 
 
 async def _walk(live: LiveRun) -> str:
@@ -195,6 +210,8 @@ async def ballots(state: State, runtime: Runtime[LiveRun]) -> State:
 
 
 async def _gather(live: LiveRun) -> None:
+    if not live.workers:
+        return
     with _held(live, SELECTION):
         await live.evidence.gather(live.workers[0])
 

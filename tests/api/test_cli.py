@@ -80,6 +80,17 @@ def test_no_patch_is_said_honestly_with_exit_code_1(repo: Path, runoff: Runoff, 
     assert Verdict.model_validate_json((tmp_path / "out" / "verdict.json").read_bytes()).winner is None
 
 
+def test_the_time_of_a_budget_ends_even_a_base_run_that_never_would(repo: Path, runoff: Runoff, tmp_path: Path) -> None:
+    (repo / "halves.py").write_text(ENDLESS)
+    commit(repo)
+    ended = runoff("resolve", repo, "--issue", ISSUE, "--budget", "wall=4s", "--json")
+    assert ended.returncode == 1, ended.stderr
+    verdict = Verdict.model_validate_json(ended.stdout)
+    assert "time is used up" in verdict.reason
+    assert verdict.cost.wall_s < 10
+    assert not left_behind(tmp_path / "state")
+
+
 def test_runs_and_show_tell_what_happened(repo: Path, runoff: Runoff) -> None:
     assert "no runs yet" in runoff("runs").stdout
     assert runoff("resolve", repo, "--issue", ISSUE).returncode == 0
