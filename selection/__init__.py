@@ -15,7 +15,7 @@ from selection.candidates import Candidate, Change, Provenance
 from selection.classes import EquivalenceClass, classify
 from selection.confidence import behave_alike
 from selection.count import Standing, count
-from selection.drop import Dropped, drop
+from selection.drop import Dropped, drop, is_test
 from selection.verdict import Verdict, decide
 
 __all__ = [
@@ -37,5 +37,6 @@ __all__ = [
     "count",
     "decide",
     "drop",
+    "is_test",
     "next_step",
 ]

@@ -9,14 +9,12 @@ Localization" (2007). Pure.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+
+from selection import is_test
 
 FRAME_SHARE = 0.3  # how far a line in the traceback of a failure moves towards 1
-_TEST_FILE = re.compile(r"(?:test_.*|.*_test|conftest|setup|noxfile)\.py")
-_TEST_FOLDERS = {"test", "tests", "testing"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +60,10 @@ def localise(
     pointed = {frame for each in (frames or {}).values() for frame in each[:3]}
     suspects = []
     for (file, line), hits in failed.items():
-        if is_test_file(file):
+        if is_test(file):
             continue
         value = hits / math.sqrt(count * (hits + passed.get((file, line), 0)))
         if (file, line) in pointed:
             value += FRAME_SHARE * (1 - value)
         suspects.append(Suspect(file, line, value))
     return Localisation(tuple(sorted(suspects, key=lambda each: (-each.suspiciousness, each.file, each.line))))
-
-
-def is_test_file(file: str) -> bool:
-    """Whether a path is a test's, by the names that pytest and people give."""
-    path = PurePosixPath(file)
-    return _TEST_FILE.fullmatch(path.name) is not None or not _TEST_FOLDERS.isdisjoint(path.parts[:-1])

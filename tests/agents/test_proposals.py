@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 from agents.repair import Localisation, SourceFile, Suspect, Unreadable, localise, read_source
 from agents.repair.diff import git_patch
 from agents.repair.examples import find_examples
-from agents.repair.localise import is_test_file
 from agents.repair.propose import Proposal, proposals
-from selection import Change
+from selection import Change, is_test
 
 SOURCE = '''\
 """A module."""
@@ -147,8 +146,8 @@ def test_the_line_that_only_failing_tests_execute_is_the_most_suspicious() -> No
 
 
 def test_test_files_are_told_by_their_names() -> None:
-    assert all(map(is_test_file, ["tests/a.py", "test_a.py", "a/conftest.py", "x/a_test.py"]))
-    assert not any(map(is_test_file, ["contest.py", "src/latest.py", "attest/a.py"]))
+    assert all(map(is_test, ["tests/a.py", "test_a.py", "a/conftest.py", "x/a_test.py"]))
+    assert not any(map(is_test, ["contest.py", "src/latest.py", "attest/a.py"]))
 
 
 def test_examples_are_found_in_docstrings_and_in_the_issue() -> None:
