@@ -41,6 +41,14 @@ async def gone(within_s: float) -> bool:
     return not sleepers()
 
 
+async def appeared(within_s: float) -> bool:
+    """Whether a sleeper is there, at last."""
+    deadline = time.monotonic() + within_s
+    while not sleepers() and time.monotonic() < deadline:
+        await asyncio.sleep(0.02)
+    return bool(sleepers())
+
+
 # -- commands ---------------------------------------------------------------------------------------------------------
 
 
@@ -95,7 +103,7 @@ async def test_a_process_in_the_background_never_makes_exec_wait(sandbox: Sandbo
     result = await sandbox.exec(["sh", "-c", f"sleep {MARK} & echo done"], timeout_s=60)
     assert result.stdout == b"done\n"
     assert time.monotonic() - began < 30
-    assert sleepers()
+    assert await appeared(5)  # the shell may end before what it forked has become `sleep`
     await sandbox.close()
     assert await gone(5)
 
@@ -113,7 +121,7 @@ async def test_output_beyond_the_limit_is_dropped(sandbox: Sandbox) -> None:
 async def test_cancelling_kills_the_command_and_its_descendants(sandbox: Sandbox) -> None:
     task = asyncio.create_task(sandbox.exec(["sh", "-c", f"sleep {MARK} & touch /tmp/began; wait"], timeout_s=600))
     await sandbox.exec(["sh", "-c", "until test -e /tmp/began; do sleep 0.01; done"])
-    assert sleepers()
+    assert await appeared(5)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

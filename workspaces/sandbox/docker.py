@@ -264,9 +264,8 @@ def _reap(state_dir: Path) -> list[str]:
             label = f"{_STATE}={_state_key(state_dir)}"
             for container in client.containers.list(all=True, filters={"label": label}, ignore_removed=True):
                 if not is_alive(state_dir, container.labels[_OWNER]):
-                    with contextlib.suppress(docker.errors.NotFound):
-                        container.remove(force=True)
-                        removed.append(f"container {container.name} of a process that died")
+                    _remove_now(container)
+                    removed.append(f"container {container.name} of a process that died")
     except _FAILURES:
         return removed  # no engine: whoever wants one is told by `available`
     return removed
@@ -279,16 +278,16 @@ def _engine_may_be_there() -> bool:
 
 
 async def _remove(container: docker.models.containers.Container) -> None:
-    """Kill it and wait until the engine has removed it."""
+    await asyncio.shield(asyncio.to_thread(_remove_now, container))
 
-    def remove() -> None:
-        gone = (docker.errors.NotFound, docker.errors.APIError)  # already: it removes itself
-        with contextlib.suppress(*gone):
-            container.remove(force=True)
-        with contextlib.suppress(*gone):
-            container.wait(condition="removed", timeout=30)
 
-    await asyncio.shield(asyncio.to_thread(remove))
+def _remove_now(container: docker.models.containers.Container) -> None:
+    """Kill it and wait until the engine has removed it, which it may already be doing by itself."""
+    already = (docker.errors.NotFound, docker.errors.APIError)
+    with contextlib.suppress(*already):
+        container.remove(force=True)
+    with contextlib.suppress(*already):
+        container.wait(condition="removed", timeout=30)
 
 
 def _state_key(state_dir: Path) -> str:
