@@ -1,164 +1,126 @@
-"""Plan text -> Plan. The text is a sequence of Python assignments, which are parsed and never evaluated:
+"""The compiler: a plan's text, cut anywhere, goes in; each Call comes out in the moment in which its statement is complete.
 
     hits = grep(pattern="def parse_date", path="src")
     body = read(path=hits[0].path)
+    finish(answer=body.text)
 
-Every name is assigned once. A value is a literal, a reference to an earlier name with `.field` and `[index]`, or a list or
-dict of those. All faults of a text are reported at once.
+`Compiler.add` is the main loop: what the passes do with one statement. Nothing is ever evaluated.
 """
 
 from __future__ import annotations
 
-import ast
-import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel
 
-from planner.errors import CompileError, CompileErrors
-from planner.plan import Call, Plan, Reference, references
+from planner.arguments import check_arguments
+from planner.dedupe import Dedupe
+from planner.errors import CompileError, CompileErrors, nearest
+from planner.hazards import Hazards
+from planner.names import Names
+from planner.parse import ENDS, Parsed, assigned_name, parse
+from planner.plan import Call, End, Plan, Why, renamed
+from planner.prune import prune
+from planner.rank import rank
+from planner.statements import Splitter, Statement
 from planner.tools import ToolSpec
 
-MAX_TEXT = 1 << 18  # characters
+_EXPECTED = "write one `name = tool(argument=value)` on each line"
 
 
-def compile_plan(text: str, tools: Iterable[ToolSpec]) -> Plan:
+def compile_plan(text: str | bytes, tools: Iterable[ToolSpec]) -> Plan:
     """Compile a whole text. Raises CompileErrors, and for no text anything else."""
-    compilation = _Compilation({tool.name: tool for tool in tools})
-    for statement in _parse(text):
-        compilation.statement(statement)
-    if compilation.errors:
-        raise CompileErrors(tuple(compilation.errors))
-    return Plan(_ranked(compilation.calls))
+    compiler = Compiler(tools)
+    compiler.feed(text)
+    return compiler.finish()
 
 
-def _parse(text: str) -> Sequence[ast.stmt]:
-    if len(text) > MAX_TEXT:
-        raise CompileErrors((CompileError("too-long", 1, 0, f"the plan has more than {MAX_TEXT} characters"),))
-    try:
-        return ast.parse(text).body
-    except SyntaxError as error:
-        line, column = error.lineno or 1, max(0, (error.offset or 1) - 1)
-        fault = CompileError("syntax", line, column, error.msg, "write one `name = tool(argument=value)` on each line")
-    except (ValueError, RecursionError, MemoryError) as error:
-        fault = CompileError("syntax", 1, 0, f"the plan cannot be read: {error or 'it is nested too deeply'}")
-    raise CompileErrors((fault,))
+class Compiler:
+    """Compiles one plan while it is being written."""
 
-
-class _Compilation:
-    """The statements so far."""
-
-    def __init__(self, tools: dict[str, ToolSpec]) -> None:
-        self.tools = tools
-        self.calls: dict[str, Call] = {}
+    def __init__(self, tools: Iterable[ToolSpec]) -> None:
+        self._tools = {tool.name: tool for tool in tools}
+        self._splitter = Splitter()
+        self._names = Names()
+        self._hazards = Hazards()
+        self._dedupe = Dedupe()
+        self._merged: dict[str, str] = {}
+        self._calls: list[Call] = []
+        self._end: End | None = None
         self.errors: list[CompileError] = []
-        self._broken: set[str] = set()  # names whose statement has a fault of its own, told once
 
-    def fault(self, code: str, node: ast.stmt | ast.expr, message: str, hint: str = "") -> None:
-        self.errors.append(CompileError(code, node.lineno, node.col_offset, message, hint))
+    def feed(self, chunk: str | bytes) -> list[Call]:
+        """The Calls whose statements this chunk completes, each with what it waits for; none after the first fault."""
+        return [call for statement in self._splitter.feed(chunk) for call in self._compile(statement)]
 
-    def statement(self, node: ast.stmt) -> None:
-        match node:
-            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=ast.Name(id=tool)) as call):
-                before = len(self.errors)
-                if name in self.calls or name in self._broken:
-                    self.fault("assigned-twice", node, f"{name} is assigned twice", "give every result its own name")
-                self._call(name, tool, call)
-                if len(self.errors) > before:
-                    self._broken.add(name)
-            case _:
-                hint = "write `name = tool(argument=value)`"
-                self.fault("not-a-call", node, "this is not an assignment of one tool call", hint)
+    def finish(self) -> Plan:
+        """The whole Plan, when the text has ended. Raises CompileErrors with every fault of it."""
+        for statement in self._splitter.finish():
+            self._compile(statement)
+        return self.plan()
 
-    def _call(self, name: str, tool: str, node: ast.Call) -> None:
-        spec = self.tools.get(tool)
-        if spec is None:
-            self.fault("unknown-tool", node, f"there is no tool {tool}", _nearest(tool, self.tools))
-            return
-        for each in node.args:
-            self.fault("positional", each, "arguments are given by name", f"write {tool}(name=value)")
-        arguments: dict[str, Any] = {}
-        fields = spec.arguments.model_fields
-        for keyword in node.keywords:
-            if keyword.arg is None:
-                self.fault("unpacking", keyword.value, "`**` is not allowed here", "write every argument by its name")
-            elif keyword.arg not in fields:
-                hint = _nearest(keyword.arg, fields)
-                self.fault("unknown-argument", keyword.value, f"{tool} has no argument {keyword.arg}", hint)
-            else:
-                arguments[keyword.arg] = self._value(keyword.value)
-                self._check(spec, keyword.arg, arguments[keyword.arg], keyword.value)
-        given = {keyword.arg for keyword in node.keywords}
-        missing = [field for field, info in fields.items() if info.is_required() and field not in given]
-        if missing:
-            self.fault("missing-argument", node, f"{tool} needs {', '.join(missing)}", f"add {missing[0]}=…")
-        needs = tuple(dict.fromkeys(each.name for each in references(arguments)))
-        self.calls[name] = Call(name, spec, arguments, needs, node.lineno)
+    def plan(self) -> Plan:
+        """What was added so far, pruned and ranked. Raises CompileErrors with every fault."""
+        if not (self._calls or self._end or self.errors):
+            self.errors.append(CompileError("empty", 1, 0, "there is no statement of a plan in this", _EXPECTED))
+        if self.errors:
+            raise CompileErrors(tuple(self.errors))
+        calls, pruned = prune(self._calls, self._end)
+        return Plan(tuple(rank(calls)), self._end, dict(self._merged), pruned)
 
-    def _value(self, node: ast.expr) -> Any:
-        match node:
-            case ast.Constant(value=str() | int() | float() | bool() | None as value):
-                return value
-            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
-                return -value
-            case ast.List(elts=parts) | ast.Tuple(elts=parts):
-                return [self._value(part) for part in parts]
-            case ast.Dict(keys=keys, values=values) if all(isinstance(key, ast.Constant) for key in keys):
-                return {key.value: self._value(value) for key, value in zip(keys, values, strict=True)}  # type: ignore[union-attr]
-            case ast.Name() | ast.Attribute() | ast.Subscript():
-                return self._reference(node)
-            case _:
-                hint = "give a literal, or a reference to an earlier name"
-                self.fault("not-a-value", node, "this is not a value that a plan may hold", hint)
-                return None
+    def _compile(self, statement: Statement) -> list[Call]:
+        parsed, errors = parse(statement)
+        if parsed is None:
+            return self._refuse(errors, assigned_name(statement.text))
+        return self.add(parsed)
 
-    def _reference(self, node: ast.expr) -> Reference | None:
-        path: list[tuple[str, str | int]] = []
-        inner: ast.expr = node
-        while True:
-            match inner:
-                case ast.Attribute(value=rest, attr=field) if not field.startswith("_"):
-                    path.append(("field", field))
-                    inner = rest
-                case ast.Subscript(value=rest, slice=ast.Constant(value=str() | int() as key)):
-                    path.append(("index", key))
-                    inner = rest
-                case ast.Name(id=name):
-                    break
-                case _:
-                    hint = "write name, name.field or name[0]"
-                    self.fault("not-a-reference", inner, "this is not a reference to a result", hint)
-                    return None
-        if name not in self.calls:
-            if name not in self._broken:
-                self.fault("unknown-name", inner, f"{name} is not assigned above", _nearest(name, self.calls))
-            return None
-        return Reference(name, tuple(reversed(path)))
+    def add(self, parsed: Parsed) -> list[Call]:
+        """Take one statement through the passes; returns the Calls that can run, joins before what waits for them."""
+        tool, checked, errors = self._check(parsed)
+        if errors:
+            return self._refuse(errors, parsed.name)
+        arguments = renamed(parsed.arguments, self._merged) if self._merged and parsed.uses else parsed.arguments
+        if parsed.name is None:
+            self._end = End(parsed.end, arguments, parsed.place.line)
+            return []
+        assert tool is not None
+        call = Call(parsed.name, tool, arguments, parsed.place.line, tool.effects(arguments), checked=checked)
+        call, joins = self._hazards.order(call)
+        self._names.define(parsed.name, tool.returns)
+        found = [self._with_merged_needs(each) for each in (*joins, call)]
+        same = self._dedupe.find(found[-1])
+        if same is not None:
+            self._merged[parsed.name] = same
+            found.pop()
+        self._calls += found
+        return [] if self.errors else found
 
-    def _check(self, spec: ToolSpec, field: str, value: Any, node: ast.expr) -> None:
-        """Literals are checked now; what holds a reference is checked when its Call starts."""
-        if self.errors or any(references(value)):
-            return
-        annotation: Any = spec.arguments.model_fields[field].annotation
-        try:
-            TypeAdapter(annotation).validate_python(value)
-        except ValidationError as error:
-            self.fault("wrong-type", node, f"{spec.name}'s {field}: {error.errors()[0]['msg']}")
+    def _check(self, parsed: Parsed) -> tuple[ToolSpec | None, BaseModel | None, list[CompileError]]:
+        tool = self._tools.get(parsed.tool)
+        if self._end is not None:
+            return tool, None, [parsed.place.fault("after-end", f"nothing may follow {self._end.kind}", "end there")]
+        if tool is None and parsed.tool not in ENDS:
+            fault = parsed.tool_place.fault(
+                "unknown-tool", f"there is no tool {parsed.tool}", nearest(parsed.tool, self._tools)
+            )
+            return None, None, [*self._names.check(parsed), fault]
+        if parsed.tool in ENDS and parsed.name is not None:
+            what = f"{parsed.tool} gives no result"
+            return tool, None, [parsed.place.fault("not-a-call", what, f"write {parsed.tool}(…) without a name")]
+        checked, errors = check_arguments(parsed, tool) if tool is not None else (None, [])
+        return tool, checked, self._names.check(parsed) + errors
 
+    def _refuse(self, errors: list[CompileError], name: str | None) -> list[Call]:
+        self.errors += errors
+        if name is not None:
+            self._names.define_broken(name)
+        return []
 
-def _nearest(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean {close[0]}?" if close else f"known: {', '.join(sorted(known)) or 'nothing yet'}"
-
-
-def _ranked(calls: dict[str, Call]) -> tuple[Call, ...]:
-    """Each Call with its upward rank: the longest remaining path. Source: Topcuoglu et al., HEFT, 2002."""
-    longest: dict[str, float] = {}
-    for call in reversed(calls.values()):
-        rank = call.tool.cost_s + longest.get(call.name, 0.0)
-        calls[call.name] = replace(call, rank=rank)
-        for need in call.needs:
-            longest[need] = max(longest.get(need, 0.0), rank)
-    return tuple(calls.values())
+    def _with_merged_needs(self, call: Call) -> Call:
+        if self._merged.keys().isdisjoint(call.needs):
+            return call
+        needs: dict[str, Why] = {}
+        for name, why in call.needs.items():  # results that it uses come first, and their reason counts
+            needs.setdefault(self._merged.get(name, name), why)
+        return replace(call, needs=needs)

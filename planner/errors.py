@@ -6,21 +6,33 @@ CompileErrors          all faults of one plan, at least one (also a ValueError)
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+_SHOWN = 120  # characters of the faulty line in a message
+_NAMED = 12  # names in a hint
 
 
 @dataclass(frozen=True, slots=True)
 class CompileError:
-    """One fault. line from 1, column from 0 (characters); code is stable, for programs."""
+    """One fault. line from 1, column from 0 (characters); `code` is stable, for programs; `source`: the faulty line."""
 
     code: str
     line: int
     column: int
     message: str
     hint: str = ""
+    source: str = ""
 
     def __str__(self) -> str:
-        return f"line {self.line}, column {self.column}: {self.message}" + (f"; {self.hint}" if self.hint else "")
+        """One line, then the faulty line with a caret below the fault."""
+        said = f"line {self.line}, column {self.column}: {self.message}" + (f"; {self.hint}" if self.hint else "")
+        if not self.source:
+            return said
+        start = max(0, self.column - _SHOWN // 2)
+        shown = self.source[start : start + _SHOWN].replace("\t", " ")
+        return f"{said}\n    {shown}\n    {' ' * (self.column - start)}^"
 
 
 class CompileErrors(ValueError):
@@ -29,3 +41,13 @@ class CompileErrors(ValueError):
     def __init__(self, errors: tuple[CompileError, ...]) -> None:
         super().__init__("\n".join(map(str, errors)))
         self.errors = errors
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint that names what was probably meant."""
+    names = list(known)
+    close = difflib.get_close_matches(name[:80], names[-500:], n=1)
+    if close:
+        return f"did you mean {close[0]}?"
+    more = ", …" if len(names) > _NAMED else ""
+    return f"known: {', '.join(sorted(names)[:_NAMED])}{more}" if names else "nothing is assigned above"

@@ -1,55 +1,122 @@
-"""A compiled plan: Calls, what each needs, and the references between them."""
+"""A compiled plan: Calls, what each waits for and why, and the references between them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
-from planner.tools import ToolSpec
+from pydantic import BaseModel
+
+from planner.tools import PURE, Effects, ToolSpec
+
+Why = Literal["uses", "reads after", "writes after read", "writes after", "alone", "all of"]
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """The result of an earlier Call, or a part of it. path: fields (str) and indexes (int, or the key of a mapping)."""
+    """The result of an earlier Call, or a part of it. path: ("field", name) and ("index", number or key)."""
 
     name: str
-    path: tuple[tuple[str, str | int], ...] = ()  # ("field", "rows"), ("index", 0)
+    path: tuple[tuple[str, str | int], ...] = ()
 
     def __str__(self) -> str:
         return self.name + "".join(f".{part}" if kind == "field" else f"[{part!r}]" for kind, part in self.path)
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One statement. arguments: plain values, in which a Reference may stand at any depth of lists and dicts.
+class Template:
+    """An f-string: text and References, joined at run time."""
 
-    needs: the names of the Calls that must have ended before. rank: seconds from its start to the end of the longest
-    chain of Calls that begins with it.
+    parts: tuple[str | Reference, ...]
+
+    def __str__(self) -> str:
+        return "".join(part if isinstance(part, str) else f"{{{part}}}" for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One statement: `name = tool(argument=…)`.
+
+    arguments: plain values, in which a Reference or a Template may stand at any depth of lists and dicts. checked: the same
+    as the tool's argument model, when nothing in it waits for a result. needs: the Calls that must have ended before, each with
+    the reason ("uses": its result is read; the others only order). rank: seconds from its start to the end of the longest
+    chain of Calls that begins with it. tool is None for a join: it does nothing, and stands for all Calls that it needs (so
+    that n Calls which wait for m others need n + m edges, not n * m).
     """
 
     name: str
-    tool: ToolSpec
+    tool: ToolSpec | None
     arguments: Mapping[str, Any]
-    needs: tuple[str, ...]
-    line: int
+    line: int = 0
+    effects: Effects = PURE
+    needs: Mapping[str, Why] = field(default_factory=dict)
+    checked: BaseModel | None = None
     rank: float = 0.0
+
+    @property
+    def cost_s(self) -> float:
+        return self.tool.cost_s if self.tool else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """A last `finish(…)` or `replan(…)`: what the plan shows, or why it must be continued."""
+
+    kind: Literal["finish", "replan"]
+    arguments: Mapping[str, Any]
+    line: int
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Calls in the order of the text; each needs only earlier ones."""
+    """Calls in the order of the text (joins among them); each needs only earlier ones.
+
+    merged: name -> the earlier, equal Call whose result it shares. pruned: the names of Calls that were left out, since they
+    change nothing and nobody reads their results.
+    """
 
     calls: tuple[Call, ...]
+    end: End | None = None
+    merged: Mapping[str, str] = field(default_factory=dict)
+    pruned: tuple[str, ...] = ()
 
 
 def references(value: object) -> Iterator[Reference]:
     """Every Reference in a value, at any depth."""
     if isinstance(value, Reference):
         yield value
-    elif isinstance(value, list):
+    elif isinstance(value, Template):
+        yield from (part for part in value.parts if isinstance(part, Reference))
+    elif isinstance(value, list | tuple):
         for each in value:
             yield from references(each)
-    elif isinstance(value, dict):
+    elif isinstance(value, Mapping):
         for each in value.values():
             yield from references(each)
+
+
+def renamed(value: Any, names: Mapping[str, str]) -> Any:
+    """The value with its References pointed at other names."""
+    if isinstance(value, Reference):
+        return Reference(names.get(value.name, value.name), value.path)
+    if isinstance(value, Template):
+        return Template(tuple(renamed(part, names) for part in value.parts))
+    if isinstance(value, list):
+        return [renamed(each, names) for each in value]
+    if isinstance(value, Mapping):
+        return {key: renamed(each, names) for key, each in value.items()}
+    return value
+
+
+def shown(value: Any) -> str:
+    """A value as the plan language writes it."""
+    if isinstance(value, Reference):
+        return str(value)
+    if isinstance(value, Template):
+        return "f" + repr(str(value))
+    if isinstance(value, list):
+        return f"[{', '.join(shown(each) for each in value)}]"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key!r}: {shown(each)}' for key, each in value.items())}}}"
+    return repr(value)

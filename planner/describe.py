@@ -1,0 +1,195 @@
+"""What a model and its server are told of the tools, all of it made from one list of ToolSpecs: the prompt's text, OpenAI's
+`tools`, and for servers with structured output a grammar of the plan language or a JSON schema of a plan.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from planner.tools import ToolSpec
+
+_LANGUAGE = """\
+Write a plan: one tool call on each line, as `name = tool(argument=value)`. A value is a literal, an f-string, or a part of
+an earlier result, as in `hits[0].path`. Every name is assigned once. Calls that do not depend on each other run at once, so
+write down all that you can without waiting for a result; the order of the text holds wherever files are read and written.
+No other Python is allowed. End with `finish(…)` when nothing is left to do, or with `replan(why=…)`, or just stop to see
+the results.
+"""
+
+
+def prompt_text(tools: Iterable[ToolSpec]) -> str:
+    """The plan language and the tools, for a prompt. The same list gives the same bytes."""
+    lines = [_LANGUAGE, "Tools:"]
+    for tool in tools:
+        lines.append(f"- {tool.name}({_signature(tool)}): {tool.doc}")
+        schema = tool.arguments.model_json_schema()
+        for name, field in schema.get("properties", {}).items():
+            if field.get("description"):
+                lines.append(f"    {name}: {field['description']}")
+    return "\n".join(lines) + "\n"
+
+
+def openai_tools(tools: Iterable[ToolSpec]) -> list[dict[str, Any]]:
+    """The `tools` of a chat completion."""
+    return [
+        {
+            "type": "function",
+            "function": {"name": tool.name, "description": tool.doc, "parameters": _parameters(tool)},
+        }
+        for tool in tools
+    ]
+
+
+def plan_schema(tools: Iterable[ToolSpec], *, most_calls: int = 16) -> dict[str, Any]:
+    """A JSON schema of a plan, which `compile_json` compiles: `{"thought": …, "calls": [{"name", "tool", "arguments"}]}`.
+
+    An argument is a value, or `{"ref": "hits[0].path"}` for a part of an earlier result.
+    """
+    calls = []
+    definitions: dict[str, Any] = {}
+    for tool in tools:
+        parameters = _parameters(tool)
+        definitions.update(parameters.pop("$defs", {}))
+        properties = {name: {"anyOf": [field, _REF]} for name, field in parameters.get("properties", {}).items()}
+        calls.append(
+            {
+                "type": "object",
+                "properties": {
+                    "name": {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,20}$"},
+                    "tool": {"const": tool.name},
+                    "arguments": {**parameters, "properties": properties},
+                },
+                "required": ["name", "tool", "arguments"],
+                "additionalProperties": False,
+            }
+        )
+    return {
+        "type": "object",
+        "properties": {
+            "thought": {"type": "string", "maxLength": 2000},
+            "calls": {"type": "array", "minItems": 1, "maxItems": most_calls, "items": {"anyOf": calls}},
+        },
+        "required": ["thought", "calls"],
+        "additionalProperties": False,
+        **({"$defs": definitions} if definitions else {}),
+    }
+
+
+def grammar(tools: Iterable[ToolSpec], *, most_calls: int = 16, longest_text: int = 4000) -> str:
+    """The plan language with these tools, in the EBNF that llama.cpp and xgrammar read (vLLM: `structured_outputs.grammar`).
+
+    Every sentence of it parses; names and references may still be wrong, which the compiler says. A text ends at the latest
+    after `longest_text` characters, a plan after `most_calls` calls.
+    """
+    tools = list(tools)
+    rules = [
+        f"root ::= comment? statement{{1,{most_calls}}} end?",
+        'comment ::= "# " [^\\n]{1,300} "\\n"',
+        f'statement ::= name " = " ({" | ".join(_rule(tool) for tool in tools)}) "\\n"',
+        'end ::= ("finish(answer=" | "replan(why=") text ")\\n"',
+    ]
+    rules += [f"{_rule(tool)} ::= {_call(tool)}" for tool in tools]
+    rules += [
+        "name ::= [a-z] [a-z0-9_]{0,20}",
+        'part ::= "." name | "[" "-"? [0-9]{1,4} "]"',
+        "ref ::= name part{0,4}",
+        f'text ::= "\\"" ([^"\\\\\\n] | "\\\\" ["\\\\nt]){{0,{longest_text}}} "\\""',
+        f'long ::= "\\"\\"\\"" ([^"\\\\] | "\\\\" ["\\\\nt]){{0,{longest_text}}} "\\"\\"\\""',
+        "string ::= text | long | ref",
+        'integer ::= "-"? ("0" | [1-9] [0-9]{0,8}) | ref',
+        'number ::= "-"? ("0" | [1-9] [0-9]{0,8}) ("." [0-9]{1,6})? | ref',
+        'boolean ::= "True" | "False" | ref',
+        'strings ::= "[" (string (", " string){0,15})? "]" | ref',
+        'integers ::= "[" (integer (", " integer){0,15})? "]" | ref',
+        'any ::= string | number | boolean | "None" | strings | "{" (text ": " string (", " text ": " string){0,15})? "}"',
+    ]
+    return "\n".join(rules) + "\n"
+
+
+_REF = {
+    "type": "object",
+    "properties": {
+        "ref": {"type": "string", "pattern": r"^[a-z][a-z0-9_]{0,20}(\.[a-z][a-z0-9_]{0,20}|\[-?[0-9]{1,4}\]){0,4}$"}
+    },
+    "required": ["ref"],
+    "additionalProperties": False,
+}
+
+
+def _parameters(tool: ToolSpec) -> dict[str, Any]:
+    schema = tool.arguments.model_json_schema()
+    schema.pop("title", None)
+    schema.pop("description", None)
+    for field in schema.get("properties", {}).values():
+        field.pop("title", None)
+    schema.setdefault("properties", {})
+    return {**schema, "additionalProperties": False}
+
+
+def _signature(tool: ToolSpec) -> str:
+    schema = tool.arguments.model_json_schema()
+    required = schema.get("required", [])
+    said = []
+    for name, field in schema.get("properties", {}).items():
+        default = "" if name in required else f" = {_python(field.get('default'))}"
+        said.append(f"{name}: {_type(field)}{default}")
+    return ", ".join(said)
+
+
+def _type(field: dict[str, Any]) -> str:
+    if "anyOf" in field:
+        return " | ".join(_type(each) for each in field["anyOf"])
+    if "enum" in field:
+        return " | ".join(_python(each) for each in field["enum"])
+    if "const" in field:
+        return _python(field["const"])
+    if field.get("type") == "array":
+        return f"list[{_type(field.get('items', {}))}]"
+    names = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "null": "None", "object": "dict"}
+    return names.get(str(field.get("type")), str(field.get("$ref", "Any")).rpartition("/")[2])
+
+
+def _python(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+
+
+def _rule(tool: ToolSpec) -> str:
+    """A rule's name: letters and dashes."""
+    return "call-" + re.sub(r"[^a-z0-9]", "-", tool.name.lower())
+
+
+def _call(tool: ToolSpec) -> str:
+    """`"read(" "path=" string (", first=" integer)? ")"`, the required arguments first."""
+    schema = tool.arguments.model_json_schema()
+    required = schema.get("required", [])
+    properties: dict[str, Any] = schema.get("properties", {})
+    parts = [f'"{tool.name}("']
+    parts += [f'"{", " if place else ""}{name}=" {_value(properties[name])}' for place, name in enumerate(required)]
+    optional = [name for name in properties if name not in required]
+    if required:
+        parts += [f'(", {name}=" {_value(properties[name])})?' for name in optional]
+    elif optional:  # any one of them may be the first
+        starts = []
+        for place, name in enumerate(optional):
+            rest = " ".join(f'(", {each}=" {_value(properties[each])})?' for each in optional[place + 1 :])
+            starts.append(f'"{name}=" {_value(properties[name])} {rest}'.rstrip())
+        parts.append(f"({' | '.join(starts)})?")
+    return " ".join([*parts, '")"'])
+
+
+def _value(field: dict[str, Any]) -> str:
+    if "enum" in field:
+        return "(" + " | ".join(json.dumps(_python(each)) for each in field["enum"]) + ")"
+    kind = field.get("type")
+    if kind == "array":
+        return {"string": "strings", "integer": "integers"}.get(str(field.get("items", {}).get("type")), "any")
+    simple = {"string": "string", "integer": "integer", "number": "number", "boolean": "boolean"}
+    if kind in simple:
+        return simple[str(kind)]
+    if "anyOf" in field:
+        values = ['"None"' if each.get("type") == "null" else _value(each) for each in field["anyOf"]]
+        return f"({' | '.join(dict.fromkeys(values))})"
+    return "any"

@@ -1,0 +1,176 @@
+"""Which Calls must wait for which, so that any parallel execution equals running the statements in the order of the text.
+
+Besides the results that a Call uses, it waits for
+- "reads after": the last writes of what it reads (read-after-write);
+- "writes after read": the reads of what it writes (write-after-read);
+- "writes after": the last writes of what it writes (write-after-write);
+- "alone": everything before it, when it is exclusive, and the last exclusive Call, whatever it is.
+
+Writes and reads are kept in a tree of path segments. A write of a whole directory waits for what was done below it and stands for
+all of that from then on; so every access is looked at about once for each segment of its path, and what many Calls wait
+for in common becomes one join. Both keep the work and the edges linear in the length of the plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from planner.paths import Segments, is_glob, literal, may_overlap, segments, simplified
+from planner.plan import Call, Why, references
+
+MAX_GLOBS = 32  # different ones that are told apart; further ones count as their directory
+MAX_EDGES = 8  # Calls that are waited for one by one; more become a join
+
+
+@dataclass(slots=True)
+class _Region:
+    """What was done with a path and below it.
+
+    An epoch begins with a read of the whole after a write: `before` is what its reads wait for, `readers` are those reads,
+    `writers` the writes since (each of which waits for all readers, and so for everything before the epoch). `last`: the last
+    write of the whole; `parts`: reads of parts since then.
+    """
+
+    last: str = ""
+    before: tuple[str, ...] = ()
+    readers: list[str] = field(default_factory=list)
+    writers: list[str] = field(default_factory=list)
+    parts: list[str] = field(default_factory=list)
+    waited: tuple[str, ...] | None = None  # the readers, as writes wait for them
+    below: dict[str, _Region] = field(default_factory=dict)
+
+
+class Hazards:
+    """The pass: give it Calls in the order of the text."""
+
+    def __init__(self) -> None:
+        self._joins: list[Call] = []
+        self._joined = 0
+        self._exclusive = ""
+        self._forget()
+
+    def order(self, call: Call) -> tuple[Call, list[Call]]:
+        """The Call with everything that it needs, and the joins that stand before it."""
+        needs: dict[str, Why] = {each.name: "uses" for each in references(call.arguments)}
+        if call.effects.exclusive:
+            for name in self._open:
+                needs.setdefault(name, "alone")
+            self._forget()
+            self._exclusive = call.name
+        else:
+            self._touch(call, needs)
+            if self._exclusive and self._since.isdisjoint(needs):
+                needs[self._exclusive] = "alone"
+        for name in needs:
+            self._open.pop(name, None)
+        self._open[call.name] = None
+        self._since.add(call.name)
+        joins, self._joins = self._joins, []
+        return replace(call, needs=needs), joins
+
+    def _forget(self) -> None:
+        """After an exclusive Call everything waits for it alone."""
+        self._root = _Region()
+        self._globs: dict[Segments, _Region] = {}
+        self._writes: list[tuple[Segments, str]] = []
+        self._open: dict[str, None] = {}  # what no other Call waits for yet
+        self._since: set[str] = set()
+
+    def _touch(self, call: Call, needs: dict[str, Why]) -> None:
+        """First what the Call waits for, then that it was there: it must not wait for itself."""
+        writes = {literal(segments(path)) for path in call.effects.writes}
+        reads = {simplified(segments(path)) for path in call.effects.reads} - writes
+        told = {path for path in reads if is_glob(path) and self._tells_apart(path)}
+        chains = {path: self._chain(path) for path in sorted({*(reads - told), *writes}, key=literal)}
+        for path in sorted(reads):
+            waits = self._before_whole(self._globs[path]) if path in told else self._before_read(chains[path])
+            _add(needs, waits, "reads after")
+        for path in sorted(writes):
+            self._before_write(path, chains[path], needs)
+        for path in reads:
+            *above, region = [self._globs[path]] if path in told else chains[path]
+            for each in above:
+                each.parts.append(call.name)
+            region.readers.append(call.name)
+            region.waited = None
+        for path in sorted(writes):
+            self._written(path, chains[path], call.name)
+
+    def _tells_apart(self, glob: Segments) -> bool:
+        """Whether a glob has a region of its own."""
+        if glob not in self._globs and len(self._globs) < MAX_GLOBS:
+            earlier = [writer for where, writer in self._writes if may_overlap(glob, where)]
+            self._globs[glob] = _Region(writers=earlier)
+        return glob in self._globs
+
+    def _chain(self, path: Segments) -> list[_Region]:
+        """The regions from the workspace itself down to the path."""
+        chain = [self._root]
+        for part in literal(path):
+            chain.append(chain[-1].below.setdefault(part, _Region()))
+        return chain
+
+    def _before_read(self, chain: list[_Region]) -> tuple[str, ...]:
+        return self._before_whole(chain[-1]) or _last(chain)
+
+    def _before_whole(self, region: _Region) -> tuple[str, ...]:
+        if region.writers:
+            region.before = self._join(region.writers)
+            region.writers, region.readers, region.waited = [], [], None
+        return region.before
+
+    def _before_write(self, path: Segments, chain: list[_Region], needs: dict[str, Why]) -> None:
+        for above in chain[:-1]:
+            _add(needs, self._waited(above), "writes after read")
+        region, found = chain[-1], len(needs)
+        _add(needs, region.writers, "writes after")
+        _add(needs, self._waited(region), "writes after read")
+        _add(needs, region.parts, "writes after read")
+        if len(needs) == found:
+            _add(needs, region.before or _last(chain), "writes after")
+        for glob, of_glob in self._globs.items():
+            if may_overlap(glob, path):
+                _add(needs, self._waited(of_glob), "writes after read")
+
+    def _written(self, path: Segments, chain: list[_Region], name: str) -> None:
+        for above in chain[:-1]:
+            if above.writers and above.writers[0] == above.last:
+                above.writers.clear()  # this write waited for it
+            above.writers.append(name)
+        region = chain[-1]
+        region.last, region.before, region.waited = name, (), None
+        region.readers, region.writers, region.parts, region.below = [], [name], [], {}
+        for glob, of_glob in self._globs.items():
+            if may_overlap(glob, path):
+                of_glob.writers.append(name)
+        self._writes.append((path, name))
+
+    def _waited(self, region: _Region) -> tuple[str, ...]:
+        if region.waited is None:
+            region.waited = self._join(region.readers)
+        return region.waited
+
+    def _join(self, names: list[str]) -> tuple[str, ...]:
+        """The names, or one join that stands for many."""
+        names = list(dict.fromkeys(names))
+        if len(names) <= MAX_EDGES:
+            return tuple(names)
+        self._joined += 1
+        join = Call(f"join {self._joined}", None, {}, needs=dict.fromkeys(names, "all of"))
+        for name in names:
+            self._open.pop(name, None)
+        self._open[join.name] = None
+        self._since.add(join.name)
+        self._joins.append(join)
+        return (join.name,)
+
+
+def _last(chain: list[_Region]) -> tuple[str, ...]:
+    """The last write of the whole path or of a directory above it; it stands for those before it."""
+    return next(((region.last,) for region in reversed(chain) if region.last), ())
+
+
+def _add(needs: dict[str, Why], names: Iterable[str], why: Why) -> None:
+    for name in names:
+        needs.setdefault(name, why)

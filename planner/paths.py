@@ -1,0 +1,65 @@
+"""Paths and globs of effects: what they name, and whether two of them may name the same file.
+
+Comparisons are of names, segment by segment, and err on the side of "may": an edge too many costs time, one too few the result.
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+Segments = tuple[str, ...]
+_SPECIAL = frozenset("*?[")
+
+
+def segments(path: str) -> Segments:
+    """`src//./a.py` -> ("src", "a.py"). The workspace itself, and whatever may lie outside of it, is ()."""
+    if path.startswith(("/", "~")) or ".." in path.split("/"):
+        return ()
+    return tuple(part for part in path.split("/") if part not in ("", "."))
+
+
+def is_glob(parts: Segments) -> bool:
+    return any(_SPECIAL.intersection(part) for part in parts)
+
+
+def literal(parts: Segments) -> Segments:
+    """The directory below which everything lies that a glob names."""
+    for place, part in enumerate(parts):
+        if _SPECIAL.intersection(part):
+            return parts[:place]
+    return parts
+
+
+def simplified(parts: Segments) -> Segments:
+    """Without `**` at the end: a path stands for everything below it anyway."""
+    while parts and parts[-1] == "**":
+        parts = parts[:-1]
+    return parts
+
+
+def may_overlap(glob: Segments, path: Segments) -> bool:
+    """Whether something that the glob names may be the path, lie below it or hold it. Linear in the product of the lengths."""
+    states = _with_skips({0}, glob)
+    for part in path:
+        if len(glob) in states:
+            return True  # the glob names a directory above
+        states = _with_skips({after for state in states for after in _steps(glob[state], state, part)}, glob)
+        if not states:
+            return False
+    return True
+
+
+def _steps(pattern: str, state: int, part: str) -> tuple[int, ...]:
+    if pattern == "**":
+        return (state,)
+    return (state + 1,) if pattern == part or fnmatchcase(part, pattern) else ()
+
+
+def _with_skips(states: set[int], glob: Segments) -> set[int]:
+    """`**` may stand for no segment at all."""
+    for state in sorted(states):
+        after = state
+        while after < len(glob) and glob[after] == "**":
+            after += 1
+            states.add(after)
+    return states

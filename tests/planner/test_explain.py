@@ -1,0 +1,68 @@
+"""EXPLAIN shows what the passes made of a plan, and after its execution what it did."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from planner import Timing, compile_plan, explain
+from planner.render import FORMATS
+from tests.planner.tools import TOOLS
+
+TEXT = """
+hits = grep(pattern="x")
+again = grep(pattern="x", path=".")
+body = read(path=hits[0].path)
+fix = edit(path="src/a.py", search="a", replace=f"{body.text}")
+tests = run_tests()
+lost = think(of=1)
+finish(answer=tests, first=again[0].path)
+"""
+
+
+def test_an_explanation_has_edges_costs_path_and_parallelism() -> None:
+    explained = explain(compile_plan(TEXT, TOOLS))
+    calls = {call.name: call for call in explained.calls}
+    assert calls["fix"].needs == {"body": "uses", "hits": "writes after read"}
+    assert calls["tests"].needs == {"fix": "reads after"}
+    assert (calls["tests"].earliest_s, explained.critical_path_s, explained.work_s) == (4.0, 14.0, 14.0)
+    assert explained.critical_path == ["hits", "body", "fix", "tests"]
+    assert explained.parallelism == 1
+    assert explained.merged == {"again": "hits"}
+    assert explained.pruned == ["lost"]
+    assert explained.end == "finish(answer=tests, first=hits[0].path)"
+
+
+def test_after_an_execution_it_has_actual_times() -> None:
+    plan = compile_plan("a = ask()\nb = ask()\nc = think(of=[a, b])", TOOLS)
+    timings = {
+        "a": Timing(status="ok", ready_s=0, started_s=0, ended_s=2),
+        "b": Timing(status="ok", ready_s=0, started_s=1, ended_s=4),
+        "c": Timing(status="failed", ready_s=4, started_s=4, ended_s=4.5),
+    }
+    explained = explain(plan, timings)
+    assert (explained.actual_s, explained.actual_parallelism, explained.actual_critical_path_s) == (4.5, 2, 3.5)
+    text = FORMATS["text"](explained)
+    assert "actual: ok, 3 s from 1 s, waited 1 s for a slot" in text
+    gantt = FORMATS["gantt"](explained).splitlines()
+    assert [line.split("|")[1].strip()[:1] for line in gantt[:3]] == ["#", ".", "#"]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_shows_every_call(name: str) -> None:
+    shown = FORMATS[name](explain(compile_plan(TEXT, TOOLS)))
+    for call in ("hits", "body", "fix", "tests"):
+        assert call in shown
+    if name == "json":
+        assert json.loads(shown)["critical_path_s"] == 14.0
+
+
+def test_what_a_plan_holds_cannot_break_a_drawing() -> None:
+    text = "end = think(of='\"]; <script> `x` \\\\ \\n')\nsubgraph = think(of=end)"
+    explained = explain(compile_plan(text, TOOLS))
+    mermaid, dot = FORMATS["mermaid"](explained), FORMATS["dot"](explained)
+    assert '\\"' not in mermaid
+    assert "c_end_0 --> c_subgraph_1" in mermaid
+    assert len([line for line in mermaid.splitlines() if line.count('"') % 2]) == 0
+    assert "c_end_0 -> c_subgraph_1" in dot

@@ -1,0 +1,153 @@
+"""A plan's text is cut into statements while it is being written: at their closing brackets, whatever stands around them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planner import CompileErrors, Compiler, Plan, compile_plan
+from tests.planner.tools import TOOLS
+
+PLAN = '''I will look first. For example:
+
+```python
+hits = grep(pattern="x(", path="src")   # a comment with "quotes" and (brackets
+body = read(
+    path=hits[0].path,
+    lines=[1, 2],
+)
+e1 = edit(path="a.md", search="""
+```
+def f(x):  # text, not a comment
+    return "a" 'b'
+""", replace='\\\\\\'')
+t = run_tests(); u = ask()
+w = edit(path='ü', search="", replace="""a""b""")
+```
+That is all, see f(x) above.
+```json
+{"a = b(": 1}
+```
+'''
+
+
+def result(text: str | bytes, cuts: list[int]) -> Plan | tuple[object, ...]:
+    compiler = Compiler(TOOLS)
+    calls = []
+    for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True):
+        calls += compiler.feed(text[start:end])
+    try:
+        plan = compiler.finish()
+    except CompileErrors as errors:
+        return errors.errors
+    assert [call.name for call in plan.calls if call.name in {each.name for each in calls}] == [
+        call.name for call in calls
+    ]
+    return plan
+
+
+def test_prose_fences_comments_and_strings_do_not_confuse_it() -> None:
+    plan = compile_plan(PLAN, TOOLS)
+    assert [call.name for call in plan.calls] == ["hits", "body", "e1", "t", "u", "w"]
+    assert [call.line for call in plan.calls] == [4, 5, 9, 14, 14, 15]
+    assert plan.calls[2].arguments["search"] == "\n```\ndef f(x):  # text, not a comment\n    return \"a\" 'b'\n"
+    assert plan.calls[2].arguments["replace"] == "\\'"
+    assert plan.calls[5].arguments["replace"] == 'a""b'
+
+
+def test_byte_by_byte_gives_the_same_plan_as_at_once() -> None:
+    text = PLAN.encode()
+    assert result(text, list(range(1, len(text)))) == compile_plan(text, TOOLS)
+    crlf = PLAN.replace("\n", "\r\n").encode()
+    assert result(crlf, list(range(1, len(crlf)))) == compile_plan(PLAN, TOOLS)
+
+
+LINES = st.sampled_from(
+    [
+        'a = grep(pattern="x")\n',
+        'b = read(path="é", lines=[1,\n 2])\n',
+        'c = edit(path="x", search="""\n(\'""", replace=\'"\')\n',
+        "d = run_tests()",
+        "; e = ask()\n",
+        "prose (with brackets\n",
+        "```python\n",
+        "```\n",
+        "# comment '\n",
+        "f = read(path=a[0].path)\n",
+        "g = read(path='open\n",
+        "h = read(path=(\n",
+        "for x in y: pass\n",
+        "i = think(of=f'{a} {{}} {b.text}')\r\n",
+        "finish(x=a)\n",
+        "j = \\\n run()\n",
+        "k = f'''\n",
+    ]
+)
+
+
+@given(st.lists(LINES | st.text(max_size=8), max_size=12).map("".join), st.data())
+def test_however_it_is_cut_the_result_is_the_same(text: str, data: st.DataObject) -> None:
+    raw = text.encode("utf-8", "replace")
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(raw)), max_size=20)))
+    assert result(raw, cuts) == result(raw, [])
+
+
+@given(st.binary(max_size=300) | st.lists(LINES, max_size=8).map("".join).map(str.encode))
+def test_any_bytes_end_in_a_plan_or_in_faults(raw: bytes) -> None:
+    try:
+        compile_plan(raw, TOOLS)
+    except CompileErrors as errors:
+        assert errors.errors
+        assert str(errors)
+
+
+@given(st.text(st.characters(), max_size=200))
+def test_any_text_with_surrogates_and_all_does_too(text: str) -> None:
+    try:
+        compile_plan(text, TOOLS)
+    except CompileErrors as errors:
+        assert errors.errors
+
+
+def test_a_call_comes_out_with_its_closing_bracket() -> None:
+    compiler = Compiler(TOOLS)
+    assert compiler.feed('a = grep(pattern="x"') == []
+    assert [call.name for call in compiler.feed(")")] == ["a"]
+    assert [call.name for call in compiler.feed('\nb = edit(path="x", search="' + "long " * 1000)] == []
+    assert [call.name for call in compiler.feed('")')] == ["b"]
+
+
+def test_after_the_first_fault_no_call_comes_out_but_all_faults_are_told() -> None:
+    compiler = Compiler(TOOLS)
+    assert compiler.feed('a = grep(pattern="x")\nb = grop()\n')[0].name == "a"
+    assert compiler.feed('c = grep(pattern="x")\nd = grup()\n') == []
+    with pytest.raises(CompileErrors) as caught:
+        compiler.finish()
+    assert [error.line for error in caught.value.errors] == [2, 4]
+
+
+MONSTERS = {
+    "brackets": "a = read(path=" + "(" * (1 << 20),
+    "closing brackets": "a = read(path=" + ")" * (1 << 20),
+    "calls": "a = " + "read(path=" * 10_000 + "1" + ")" * 10_000,
+    "signs": "a = read(path=" + "-" * 50_000 + "1)",
+    "parts": "a = read(path=b" + ".c" * 50_000 + ")",
+    "nul": "a = read(path='\0')\n\0\0\0",
+    "surrogate": "a = read(path='\ud800')",
+    "escaped surrogate": "a = read(path='\\ud800')",
+    "long number": "a = read(path=" + "9" * 5000 + ")",
+    "word": "x" * (1 << 20),
+    "quotes": "a = read(path=" + "'" * (1 << 20),
+    "backslashes": "a = read(path='" + "\\" * (1 << 20),
+    "unclosed lines": "a = read(\n" * 20_000,
+    "empty": "",
+    "backticks": "a = `b`\n" * 1000,
+}
+
+
+@pytest.mark.parametrize("name", MONSTERS)
+def test_a_monstrous_text_is_refused_like_any_other(name: str) -> None:
+    with pytest.raises(CompileErrors) as caught:
+        compile_plan(MONSTERS[name], TOOLS)
+    assert len(str(caught.value.errors[0])) < 1000

@@ -1,0 +1,71 @@
+"""Tools written down in TOML."""
+
+from __future__ import annotations
+
+import pytest
+
+from planner import CompileErrors, ToolFileError, compile_plan, read_tools
+
+FILE = """
+[find]
+doc = "Find."
+reads = ["where"]
+resource = "sandbox"
+cost_s = 0.5
+[find.arguments]
+pattern = "str"
+where = "str = 'src'"
+kinds = "list[str] = []"
+depth = "int | None = None"
+how = "'a' | 'b' = 'a'"
+
+[fix]
+arguments = { path = "str" }
+writes = ["path", "log/*.txt"]
+
+[look]
+reads = ["log/a.txt"]
+
+[ask]
+volatile = true
+resource = "model"
+
+[run]
+exclusive = true
+"""
+
+
+def test_a_file_of_tools_compiles_plans() -> None:
+    tools = read_tools(FILE)
+    plan = compile_plan(
+        "a = find(pattern='x', kinds=['y'], how='b')\nb = fix(path='src/x')\nc = look()\nd = ask()\ne = run()", tools
+    )
+    assert {call.name: dict(call.needs) for call in plan.calls} == {
+        "a": {},
+        "b": {"a": "writes after read"},
+        "c": {"b": "reads after"},
+        "d": {},
+        "e": {"c": "alone", "d": "alone"},
+    }
+    with pytest.raises(CompileErrors, match="how"):
+        compile_plan("a = find(pattern='x', how='c')", tools)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is empty"),
+        ("x = [", "is not TOML"),
+        ("x = 1", "'x' is not a table"),
+        ('["a b"]', "'a b' is not a table"),
+        ("[a]\nargs = {}", "tool a: args"),
+        ('[a]\narguments = { x = "set" }', "argument x = 'set' is not a type"),
+        ('[a]\narguments = { x = "str = f()" }', "argument x"),
+        ('[a]\narguments = { x = "str" }\nreads = ["y"]', "'y' is none of its arguments"),
+        ("[a]\ncost_s = -1", "cost_s"),
+        ('[a]\nresource = "gpu"', "resource"),
+    ],
+)
+def test_a_file_that_cannot_be_used_says_why(text: str, said: str) -> None:
+    with pytest.raises(ToolFileError, match=said):
+        read_tools(text)
