@@ -1,186 +1,416 @@
-"""The scheduler: runs a Plan's Calls, each in the instant in which its last dependency has ended and a slot is free.
+"""The scheduler: runs Calls, each in the instant in which its last dependency has ended and a slot of its resource is
+free.
 
-The contract when things fail: a Call that raises is `failed` and holds its exception; the Calls that need it, directly or
-not, are `skipped` and name it; everything else goes on. Cancelling `run` cancels what is running and awaits its clean-up.
-No task outlives `run`.
+It is driven by events alone: the end of a Call starts what waited for it; nothing polls or sleeps. It takes a Plan, or
+a stream of Calls that are still being written. The contract:
+
+- A Call that raises, does not fit its arguments or returns what its tool does not promise is `failed` and holds the
+  error. The Calls that use its result, directly or not, are `skipped` and name it. Everything else goes on; a Call that
+  only had to come after a failed one runs, as it would in a program that goes on after an error.
+- A Call whose time is over is cancelled, and `failed` with CallTimeout when its clean-up has ended. When the plan's
+  time is over, what runs is treated so, and the rest is `skipped`. A tool that does not end when it is cancelled is
+  cancelled again; after GRACE_S seconds its Call is given up, and keeps its slot until the tool ends.
+- Cancelling `run` cancels what runs and awaits its clean-up. No task outlives `run`, except one that was given up.
+- What is no fault of a Call (the listener fails, say) ends the plan in the same way and is raised from `run`.
+- Results go into dependants as they are: a tool must not change its arguments.
 """
 
 from __future__ import annotations
 
 import asyncio
-import heapq
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections import deque
+from collections.abc import AsyncIterable, Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from planner import Call, Plan, Reference
+from executor.deadlines import Deadlines
+from executor.errors import BadArguments, BadReference, BadResult, CallCancelled, CallTimeout, UnknownTool
+from executor.execution import CallReport, Execution, Status
+from executor.hedge import Hedge
+from executor.memo import Memo, Version
+from executor.slots import Slots
+from executor.values import resolve
+from planner import Call, End, Plan, ToolSpec, references
 
 Tool = Callable[[Any], Awaitable[Any]]  # takes the tool's validated argument model
 Listener = Callable[[str, dict[str, Any]], object]
+GRACE_S = 5.0  # seconds that a cancelled Call may take to clean up before it is cancelled again
 
 
-class BadReference(LookupError):
-    """A reference that does not fit the result that it points into, or an argument of the wrong type."""
-
-
-@dataclass(frozen=True, slots=True)
-class CallReport:
-    """How one Call ended. started_s, ended_s: seconds since the plan's start; 0 for a Call that never ran."""
-
-    status: Literal["ok", "failed", "skipped"]
-    result: Any = None
-    error: Exception | None = None
-    cause: str = ""  # skipped: the name of the Call that failed
-    started_s: float = 0.0
-    ended_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Execution:
-    """The reports of all Calls, by name, in the plan's order."""
-
-    calls: Mapping[str, CallReport]
-
-    def result(self, name: str) -> Any:
-        """A Call's result. Raises its error, or the one for which it was skipped."""
-        report = self.calls[name]
-        if report.status == "skipped":
-            return self.result(report.cause)
-        if report.error is not None:
-            raise report.error
-        return report.result
+def _nobody(kind: str, data: dict[str, Any]) -> None:
+    """The listener when there is none."""
 
 
 class Scheduler:
-    """Runs plans. `slots`: how many Calls may hold each resource at once, in one `run`."""
+    """Runs plans with one set of tools; several at once, if you like.
+
+    slots: limits that it shares with other schedulers. owner: on whose behalf, for fair shares of them. timeout_s:
+    seconds for a Call whose tool says nothing. memo, version: results of pure Calls are remembered, by the version of
+    what they read. hedge: pure Calls that take long are started twice. listener: is told of every Call's start and end.
+    """
 
     def __init__(
-        self, tools: Mapping[str, Tool], *, slots: Mapping[str, int] | None = None, listener: Listener | None = None
+        self,
+        tools: Mapping[str, Tool],
+        *,
+        slots: Slots | None = None,
+        owner: Hashable = None,
+        timeout_s: float | None = None,
+        memo: Memo | None = None,
+        version: Version | None = None,
+        hedge: Hedge | None = None,
+        listener: Listener | None = None,
     ) -> None:
-        self._tools = tools
-        self._slots = dict(slots or {})
-        self._listener = listener or (lambda kind, data: None)
+        self.tools = tools
+        self.slots = slots or Slots()
+        self.owner = self if owner is None else owner
+        self.timeout_s = timeout_s
+        self.memo = memo if version is not None else None
+        self.version = version
+        self.hedge = hedge
+        self.listener = listener or _nobody
 
-    async def run(self, plan: Plan) -> Execution:
-        """Run all Calls to their end. Raises nothing that a Call raises: the Execution holds it."""
-        run = _Run(plan, dict(self._slots))
-        tasks: dict[asyncio.Task[Any], Call] = {}
-        clock = asyncio.get_running_loop().time
-        begun = clock()
+    async def run(
+        self, plan: Plan | AsyncIterable[Call | Plan], *, timeout_s: float | None = None, label: str = ""
+    ) -> Execution:
+        """Run all Calls to their end, at most `timeout_s` seconds. Raises nothing that a Call raises: the Execution
+        holds it.
+
+        A stream gives Calls in the order of the text, and last, if it comes so far, the whole Plan (which ranks what
+        still waits for a slot). label: stands in every event, to tell plans apart.
+        """
+        run = _Run(self, label)
         try:
-            while run.ready or tasks:
-                for call in run.startable():
-                    self._listener("call.started", {"name": call.name, "tool": call.tool.name})
-                    tasks[asyncio.create_task(self._execute(call, run.reports), name=call.name)] = call
-                    run.started[call.name] = clock() - begun
-                ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-                for task in ended:
-                    call = tasks.pop(task)
-                    report = _report(task, run.started[call.name], clock() - begun)
-                    run.end(call, report)
-                    data = {"name": call.name, "status": report.status, "wall_s": report.ended_s - report.started_s}
-                    self._listener("call.ended", data | ({"error": str(report.error)} if report.error else {}))
+            return await run.through(plan, timeout_s)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        return Execution({call.name: run.reports[call.name] for call in plan.calls})
+            await run.close()
 
-    async def _execute(self, call: Call, reports: Mapping[str, CallReport]) -> Any:
-        values = {name: _resolved(value, reports) for name, value in call.arguments.items()}
-        try:
-            arguments: BaseModel = call.tool.arguments.model_validate(values)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
-            raise BadReference(f"{call.name}: {call.tool.name}'s {where}: {first['msg']}") from error
-        return await self._tools[call.tool.name](arguments)
+    async def pure(self, call: Call, tool: ToolSpec, arguments: BaseModel, run: Tool) -> Any:
+        """A pure Call's result: remembered, or from the first of two starts, as far as that is wanted."""
+        once: Callable[[], Awaitable[Any]] = partial(run, arguments)
+        if self.hedge is not None:
+            take = partial(self.slots.try_take, tool.resource, self.owner, tool.cost_s)
+            once = partial(self.hedge.run, tool.name, once, take, partial(self.slots.give, tool.resource))
+        if self.memo is None or self.version is None or tool.result is None:
+            return await once()
+        version = await self.version(call.effects.reads) if call.effects.reads else ""
+        return await once() if version is None else await self.memo.fetch(tool, arguments, version, once)
 
 
-@dataclass(slots=True)
 class _Run:
-    """Where one plan stands."""
+    """One plan while it runs. `_end` is the heart of it: one Call's end is what lets others start."""
 
-    plan: Plan
-    slots: dict[str, int]
-    ready: list[tuple[float, int, Call]] = field(default_factory=list)  # a heap: the highest rank first
-    reports: dict[str, CallReport] = field(default_factory=dict)
-    started: dict[str, float] = field(default_factory=dict)
-    waiting: dict[str, int] = field(default_factory=dict)
-    dependants: dict[str, list[tuple[int, Call]]] = field(default_factory=dict)
+    def __init__(self, scheduler: Scheduler, label: str) -> None:
+        self._of = scheduler
+        self._label = {"plan": label} if label else {}
+        self._loop = asyncio.get_running_loop()
+        self._begun = self._loop.time()
+        self._done: asyncio.Future[None] = self._loop.create_future()
+        self._calls: dict[str, Call] = {}
+        self._missing: dict[str, int] = {}  # Call -> how many of its needs have not ended
+        self._dependants: dict[str, list[Call]] = {}
+        self._ready_at: dict[str, float] = {}
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._reports: dict[str, CallReport] = {}
+        self._ending: deque[tuple[Call, CallReport]] = deque()
+        self._trouble = False  # a Call has failed or was skipped
+        self._timed_out: dict[str, str] = {}  # Call -> whose time was over
+        self._deadlines = Deadlines(self._loop, self._call_is_over)
+        self._over = self._closing = False
+        self._plan: Plan | None = None
+        self._ranks: Mapping[str, float] = {}
+        self._pruned: set[str] = set()
+        self._reader: asyncio.Task[None] | None = None
+        self._stream_error: Exception | None = None
 
-    def __post_init__(self) -> None:
-        for place, call in enumerate(self.plan.calls):
-            self.waiting[call.name] = len(call.needs)
-            for need in call.needs:
-                self.dependants.setdefault(need, []).append((place, call))
-            if not call.needs:
-                heapq.heappush(self.ready, (-call.rank, place, call))
+    # -- the plan --
 
-    def startable(self) -> list[Call]:
-        """Take the ready Calls whose resource has a free slot, by rank."""
-        chosen: list[Call] = []
-        kept: list[tuple[float, int, Call]] = []
-        while self.ready:
-            entry = heapq.heappop(self.ready)
-            resource = entry[2].tool.resource
-            if self.slots.get(resource, 1) > 0:
-                if resource in self.slots:
-                    self.slots[resource] -= 1
-                chosen.append(entry[2])
-            else:
-                kept.append(entry)
-        self.ready = kept  # popped in order, so it is a heap
-        return chosen
-
-    def end(self, call: Call, report: CallReport) -> None:
-        """Free the slot; let dependants go, or skip them and theirs."""
-        if call.tool.resource in self.slots:
-            self.slots[call.tool.resource] += 1
-        self.reports[call.name] = report
-        for place, dependant in self.dependants.get(call.name, []):
-            self.waiting[dependant.name] -= 1
-            if report.status == "failed":
-                self._skip(dependant, call.name)
-            elif self.waiting[dependant.name] == 0 and dependant.name not in self.reports:
-                heapq.heappush(self.ready, (-dependant.rank, place, dependant))
-
-    def _skip(self, call: Call, cause: str) -> None:
-        skipped = [call]
-        while skipped:
-            each = skipped.pop()
-            if each.name not in self.reports:
-                self.reports[each.name] = CallReport("skipped", cause=cause)
-                skipped += [dependant for _, dependant in self.dependants.get(each.name, [])]
-
-
-def _report(task: asyncio.Task[Any], started_s: float, ended_s: float) -> CallReport:
-    if task.cancelled():
-        return CallReport("failed", error=RuntimeError("the call was cancelled"), started_s=started_s, ended_s=ended_s)
-    error = task.exception()
-    if error is None:
-        return CallReport("ok", task.result(), started_s=started_s, ended_s=ended_s)
-    if not isinstance(error, Exception):
-        raise error
-    return CallReport("failed", error=error, started_s=started_s, ended_s=ended_s)
-
-
-def _resolved(value: Any, reports: Mapping[str, CallReport]) -> Any:
-    if isinstance(value, Reference):
-        return _part(value, reports[value.name].result)
-    if isinstance(value, list):
-        return [_resolved(each, reports) for each in value]
-    if isinstance(value, dict):
-        return {key: _resolved(each, reports) for key, each in value.items()}
-    return value
-
-
-def _part(reference: Reference, result: Any) -> Any:
-    for kind, key in reference.path:
+    async def through(self, plan: Plan | AsyncIterable[Call | Plan], timeout_s: float | None) -> Execution:
+        timer = self._loop.call_later(timeout_s, self._guarded, self._plan_is_over) if timeout_s is not None else None
         try:
-            result = getattr(result, str(key)) if kind == "field" and not isinstance(result, Mapping) else result[key]
-        except (LookupError, TypeError, AttributeError) as error:
-            raise BadReference(f"{reference} does not fit the result of {reference.name}: no {key!r} there") from error
-    return result
+            if isinstance(plan, Plan):
+                self._plan = plan
+                self._add(plan.calls)
+            else:
+                self._reader = self._loop.create_task(self._read(plan))
+            self._look_if_done()
+            await self._done
+        finally:
+            if timer is not None:
+                timer.cancel()
+        return self._execution()
+
+    async def close(self) -> None:
+        """Cancel what still runs and await its clean-up, whoever cancels this in the meantime."""
+        self._closing = True
+        self._deadlines.close()
+        self._withdraw()
+        tasks = {*self._running.values(), *([self._reader] if self._reader is not None else [])}
+        cancelled: asyncio.CancelledError | None = None
+        for task in tasks:
+            task.cancel()
+        while tasks:
+            try:
+                _, tasks = await asyncio.wait(tasks, timeout=GRACE_S)
+                for task in tasks:
+                    task.cancel()
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if cancelled is not None:
+            raise cancelled
+
+    async def _read(self, stream: AsyncIterable[Call | Plan]) -> None:
+        """Take Calls on as they are written."""
+        items = aiter(stream)
+        while True:
+            try:
+                item = await anext(items)
+            except StopAsyncIteration:
+                break
+            except Exception as error:  # noqa: BLE001 (told in the Execution)
+                self._stream_error = error
+                break
+            self._guarded(self._learn if isinstance(item, Plan) else self._add_one, item)
+        self._reader = None
+        self._guarded(self._look_if_done)
+
+    def _add(self, calls: Iterable[Call]) -> None:
+        """Take Calls on; those that wait for nothing can go."""
+        free = []
+        for call in calls:
+            if call.name in self._calls:
+                raise ValueError(f"the plan has two Calls named {call.name}")
+            missing = 0
+            for name in call.needs:
+                if name in self._reports:
+                    continue
+                if name not in self._calls:
+                    raise ValueError(f"{call.name} needs {name}, which is not before it in the plan")
+                missing += 1
+                self._dependants.setdefault(name, []).append(call)
+            self._calls[call.name] = call
+            if missing:
+                self._missing[call.name] = missing
+            else:
+                free.append(call)
+        self._release(free)
+
+    def _add_one(self, call: Call) -> None:
+        self._add((call,))
+
+    def _learn(self, plan: Plan) -> None:
+        """The whole plan is known: its ranks hold for what has not started, and what nobody reads need not start."""
+        self._plan = plan
+        self._ranks = {call.name: call.rank for call in plan.calls}
+        self._pruned = set(plan.pruned)
+        self._release([self._calls[name] for name in self._withdraw()])
+
+    def _withdraw(self) -> list[str]:
+        """Take back what waits for a slot."""
+        self._of.slots.withdraw(self._of.owner, self._is_mine)
+        return [name for name in self._ready_at if name not in self._running and name not in self._reports]
+
+    def _plan_is_over(self) -> None:
+        """Cancel what runs; what has not started is skipped when its turn comes."""
+        self._over = True
+        if self._reader is not None:
+            self._reader.cancel()
+            self._reader = None
+        queued = self._withdraw()
+        for name in list(self._running):
+            self._expire(name, "the plan's time")
+        self._release([self._calls[name] for name in queued])
+        self._look_if_done()
+
+    def _look_if_done(self) -> None:
+        if len(self._reports) == len(self._calls) and self._reader is None and not self._done.done():
+            self._done.set_result(None)
+
+    def _guarded(self, step: Callable[..., None], *arguments: Any) -> None:
+        """What fails here is no Call's fault: it ends the plan."""
+        try:
+            step(*arguments)
+        except Exception as failure:  # noqa: BLE001 (raised from `run`)
+            self._fail(failure)
+
+    def _fail(self, failure: BaseException) -> None:
+        if not self._done.done():
+            self._done.set_exception(failure)
+
+    def _is_mine(self, start: Callable[[], None]) -> bool:
+        return isinstance(start, partial) and start.func == self._start
+
+    # -- one Call --
+
+    def _release(self, calls: Sequence[Call]) -> None:
+        """Calls that wait for nothing more: the highest rank first, each starts, waits for a slot, or is skipped."""
+        if len(calls) > 1:
+            calls = sorted(calls, key=self._rank, reverse=True)
+        now = self._loop.time() - self._begun
+        for call in calls:
+            cause = _OVER if self._over else self._cause(call) if self._trouble else ""
+            if call.name in self._pruned:
+                self._end(call, CallReport("pruned"))
+            elif cause:
+                self._end(call, CallReport("skipped", cause=cause))
+            elif call.tool is None:
+                self._end(call, _JOINED)
+            else:
+                self._ready_at.setdefault(call.name, now)
+                if self._of.slots.limits(call.tool.resource):
+                    start = partial(self._start, call)
+                    self._of.slots.take(call.tool.resource, self._of.owner, self._rank(call), call.tool.cost_s, start)
+                else:
+                    self._start(call)
+
+    def _cause(self, call: Call) -> str:
+        """The Call that failed, if this one uses its result, directly or not."""
+        for name, why in call.needs.items():
+            if why == "uses" and self._reports[name].status != "ok":
+                return self._reports[name].cause or name
+        return ""
+
+    def _rank(self, call: Call) -> float:
+        return self._ranks.get(call.name, call.rank)
+
+    def _start(self, call: Call) -> None:
+        self._running[call.name] = self._loop.create_task(self._perform(call), name=call.name)
+
+    async def _perform(self, call: Call) -> None:
+        """The life of a Call, from its start to that of what waited for it."""
+        tool = call.tool
+        assert tool is not None
+        started = self._loop.time() - self._begun
+        limit = tool.timeout_s if tool.timeout_s is not None else self._of.timeout_s
+        if limit is not None:
+            self._deadlines.watch(call.name, limit)
+        result: Any = None
+        error: Exception | None = None
+        try:
+            self._of.listener("call.started", {**self._label, "name": call.name, "tool": tool.name})
+            try:
+                result = await self._result(call, tool)
+            except asyncio.CancelledError:
+                if self._closing:
+                    raise
+                error = CallCancelled(f"{call.name} was cancelled from outside; call it again")
+            except Exception as raised:  # noqa: BLE001 (whatever a tool raises is its Call's)
+                error = raised
+            ended = self._loop.time() - self._begun
+            if call.name in self._timed_out:
+                whose = self._timed_out[call.name]
+                error = CallTimeout(f"{call.name}: {whose} was over; it had run for {ended - started:.3g} s")
+            if self._running.pop(call.name, None) is not None:  # else it was given up
+                status: Status = "ok" if error is None else "failed"
+                ready = self._ready_at[call.name]
+                self._end(call, CallReport(status, None if error else result, error, "", ready, started, ended))
+        except asyncio.CancelledError:
+            raise
+        except BaseException as failure:
+            self._fail(failure)
+            if not isinstance(failure, Exception):
+                raise
+        finally:
+            if limit is not None:
+                self._deadlines.forget(call.name, limit)
+            self._of.slots.give(tool.resource)
+
+    async def _result(self, call: Call, tool: ToolSpec) -> Any:
+        """Arguments with results in them -> the tool -> a result as promised."""
+        run = self._of.tools.get(tool.name)
+        if run is None:
+            raise UnknownTool(f"{call.name}: the scheduler has no tool {tool.name}; give it one")
+        arguments = call.checked or self._arguments(call, tool)
+        result = await (self._of.pure(call, tool, arguments, run) if call.effects.pure else run(arguments))
+        if tool.result is None:
+            return result
+        try:
+            return tool.result.validate_python(result)
+        except ValidationError as error:
+            raise BadResult(f"{call.name}: {tool.name} returned what it does not promise: {_first(error)}") from error
+
+    def _arguments(self, call: Call, tool: ToolSpec) -> BaseModel:
+        values = {name: resolve(value, self._value) for name, value in call.arguments.items()}
+        try:
+            return tool.arguments.model_validate(values)
+        except ValidationError as error:
+            raise BadArguments(f"{call.name}: {tool.name}'s {_first(error)}") from error
+
+    def _value(self, name: str) -> Any:
+        return self._reports[name].result
+
+    def _call_is_over(self, name: str) -> None:
+        self._guarded(self._expire, name, "its time")
+
+    def _expire(self, name: str, whose: str) -> None:
+        """Time is over: cancel the Call; if it has not ended after a while, give it up."""
+        task = self._running.get(name)
+        if task is None:
+            return
+        task.cancel()
+        if name not in self._timed_out:
+            self._timed_out[name] = whose
+            self._loop.call_later(GRACE_S, self._guarded, self._expire, name, whose)
+            return
+        del self._running[name]
+        error = CallTimeout(f"{name}: {whose} was over; it did not end when it was cancelled, and was given up")
+        self._end(self._calls[name], CallReport("failed", error=error, ended_s=self._loop.time() - self._begun))
+
+    def _end(self, call: Call, report: CallReport) -> None:
+        """A Call has ended: tell it, and let go what waited for it alone."""
+        self._ending.append((call, report))
+        if len(self._ending) > 1:
+            return  # the loop below is at work, further up
+        while self._ending:
+            call, report = self._ending[0]
+            self._reports[call.name] = report
+            if call.tool is not None:
+                self._tell(call, report)
+            free = []
+            for dependant in self._dependants.pop(call.name, ()):
+                self._missing[dependant.name] -= 1
+                if not self._missing[dependant.name]:
+                    free.append(dependant)
+            if free:
+                self._release(free)
+            self._ending.popleft()
+        self._look_if_done()
+
+    def _tell(self, call: Call, report: CallReport) -> None:
+        data: dict[str, Any] = {**self._label, "name": call.name, "status": report.status}
+        if report.status == "ok" or report.error is not None:
+            data["ready_s"], data["started_s"], data["ended_s"] = report.ready_s, report.started_s, report.ended_s
+        if report.status != "ok":
+            self._trouble = True
+            data["error"] = str(report.error) or repr(report.error) if report.error is not None else ""
+            data["cause"] = report.cause
+        self._of.listener("call.ended", data)
+
+    def _execution(self) -> Execution:
+        plan = self._plan or Plan(tuple(self._calls.values()))
+        reports = {name: self._reports[name] for name, call in self._calls.items() if call.tool is not None}
+        reports = {name: CallReport("pruned") for name in plan.pruned} | reports
+        reports |= {name: reports[same] for name, same in plan.merged.items()}
+        answer = None
+        if plan.end is not None and all(reports[each.name].status == "ok" for each in references(plan.end.arguments)):
+            answer = self._answer(plan.end)
+        return Execution(reports, self._loop.time() - self._begun, plan.end, answer, self._stream_error)
+
+    def _answer(self, end: End) -> dict[str, Any] | None:
+        try:
+            return {name: resolve(value, self._value) for name, value in end.arguments.items()}
+        except BadReference as error:
+            self._stream_error = self._stream_error or error
+            return None
+
+
+_OVER = "the plan's time was over"
+_JOINED = CallReport("ok")
+
+
+def _first(error: ValidationError) -> str:
+    told = error.errors(include_url=False)[0]
+    where = ".".join(map(str, told["loc"]))
+    return f"{where}: {told['msg']}" if where else str(told["msg"])

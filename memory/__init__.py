@@ -5,9 +5,11 @@ run_id = Runs(store).create(request)    a row for each Run; everything else abou
 journal = Journal(store, run_id)        append-only events
 ledger = Ledger(store, run_id, budget)  reserve before, settle after: settled + reserved <= budget, always
 digest = store.files.put(data)          content-addressed bytes (patches, logs)
+Cache(path)                             bytes by key, bounded: what is lost is made again
 """
 
 from memory.budget import Amounts, Budget
+from memory.cache import Cache
 from memory.errors import BudgetSyntaxError, LimitExceeded, MemoryRoomError, NotResumable, StoreUnusable, UnknownRun
 from memory.files import FileStore, write_whole
 from memory.journal import OPENED, Event, Journal
@@ -22,6 +24,7 @@ __all__ = [
     "Bill",
     "Budget",
     "BudgetSyntaxError",
+    "Cache",
     "Event",
     "FileStore",
     "Journal",

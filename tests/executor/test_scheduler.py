@@ -1,22 +1,44 @@
-"""Calls run as soon as they can, and a failure reaches exactly what depends on it."""
+"""Calls run as soon as they can; a failure reaches exactly what uses its result; nothing is left running."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
-from executor import BadReference, Scheduler
-from planner import ToolSpec, compile_plan
+from executor import (
+    BadArguments,
+    BadReference,
+    BadResult,
+    CallCancelled,
+    CallTimeout,
+    Execution,
+    Scheduler,
+    Slots,
+    UnknownTool,
+    compile_stream,
+    scheduler,
+)
+from planner import PURE, VOLATILE, Call, CompileErrors, Compiler, Plan, ToolSpec, always, compile_plan, explain
 
 
 class Value(BaseModel):
     of: Any = None
 
 
-TOOLS = tuple(ToolSpec(name, "", Value, resource) for name, resource in (("give", "host"), ("hold", "sandbox")))
+class Number(BaseModel):
+    of: int = 0
+
+
+TOOLS = (
+    ToolSpec("give", "", Value, "host", 1.0, always(PURE)),
+    ToolSpec("hold", "", Value, "sandbox", 1.0, always(VOLATILE)),
+    ToolSpec("count", "", Number, "host", 1.0, always(VOLATILE), returns=int),
+    ToolSpec("brief", "", Value, "host", 1.0, always(VOLATILE), timeout_s=0.05),
+)
 
 
 async def give(value: Value) -> Any:
@@ -25,69 +47,339 @@ async def give(value: Value) -> Any:
     return value.of
 
 
+async def run(text: str, *, listener: Any = None, slots: Slots | None = None, **tools: Any) -> Execution:
+    made = Scheduler({"give": give, **tools}, listener=listener, slots=slots)
+    return await made.run(compile_plan(text, TOOLS))
+
+
+def statuses(execution: Execution) -> dict[str, str]:
+    return {name: report.status for name, report in execution.calls.items()}
+
+
+def others() -> set[asyncio.Task[Any]]:
+    return asyncio.all_tasks() - {asyncio.current_task()}  # type: ignore[arg-type]
+
+
+class Gate:
+    """A tool that holds until it is let go, and tells how it ended."""
+
+    def __init__(self) -> None:
+        self.began, self.go = asyncio.Event(), asyncio.Event()
+        self.running = self.most = self.cleaned = 0
+
+    async def __call__(self, value: Value) -> Any:
+        self.running += 1
+        self.most = max(self.most, self.running)
+        self.began.set()
+        try:
+            await self.go.wait()
+            return value.of
+        finally:
+            self.running -= 1
+            await asyncio.sleep(0)
+            self.cleaned += 1
+
+
 async def test_results_go_into_dependants_by_reference() -> None:
-    plan = compile_plan('a = give(of={"rows": [1, 2]})\nb = give(of=[a.rows[1], a])', TOOLS)
-    execution = await Scheduler({"give": give}).run(plan)
-    assert execution.result("b") == [2, {"rows": [1, 2]}]
+    execution = await run('a = give(of={"rows": [1, 2]})\nb = give(of=[a.rows[1], f"{a.rows[0]}!", a])\nfinish(x=b[0])')
+    assert execution.result("b") == [2, "1!", {"rows": [1, 2]}]
+    assert execution.answer == {"x": 2}
+    assert execution.ok
 
 
-async def test_a_failed_call_skips_its_dependants_and_nothing_else() -> None:
-    plan = compile_plan(
-        'a = give(of="fail")\nb = give(of=a)\nc = give(of=b)\nd = give(of=1)\ne = give(of=[d, c])', TOOLS
+async def test_a_failed_call_skips_what_uses_its_result_and_nothing_else() -> None:
+    execution = await run(
+        'a = give(of="fail")\nb = give(of=a)\nc = give(of=b)\nd = give(of=1)\ne = give(of=[d, c])\nfinish(x=e)'
     )
-    execution = await Scheduler({"give": give}).run(plan)
-    assert {name: report.status for name, report in execution.calls.items()} == {
-        "a": "failed",
-        "b": "skipped",
-        "c": "skipped",
-        "d": "ok",
-        "e": "skipped",
-    }
-    assert execution.calls["e"].cause == "a"
+    assert statuses(execution) == {"a": "failed", "b": "skipped", "c": "skipped", "d": "ok", "e": "skipped"}
+    assert [execution.calls[name].cause for name in "bce"] == ["a", "a", "a"]
+    assert execution.answer is None
     with pytest.raises(ValueError, match="it fails"):
         execution.result("e")
 
 
-async def test_a_reference_that_does_not_fit_fails_its_own_call() -> None:
-    plan = compile_plan("a = give(of=[1])\nb = give(of=a[3])\nc = give(of=a[0])", TOOLS)
-    execution = await Scheduler({"give": give}).run(plan)
-    assert execution.result("c") == 1
-    with pytest.raises(BadReference, match=r"a\[3\] does not fit"):
+async def test_a_reference_that_does_not_fit_fails_its_own_call_and_says_what_is_there() -> None:
+    execution = await run(
+        "a = give(of=[1])\nb = give(of=a[3])\nc = give(of=a[0])\nd = give(of=a.append)\ne = give(of=c.x)"
+    )
+    assert statuses(execution) == {"a": "ok", "b": "failed", "c": "ok", "d": "failed", "e": "failed"}
+    with pytest.raises(BadReference, match=r"a\[3\]: a has no \[3\]; it is a list of 1"):
         execution.result("b")
+    with pytest.raises(BadReference, match=r"a\.append: a has no \.append"):
+        execution.result("d")
 
 
-async def test_calls_that_do_not_depend_on_each_other_run_at_once_within_the_slots() -> None:
-    running, most = 0, 0
+async def test_arguments_and_results_are_what_the_spec_says() -> None:
+    async def count(number: Number) -> Any:
+        return "many" if number.of else 1
 
-    async def hold(_: Value) -> None:
-        nonlocal running, most
-        running += 1
-        most = max(most, running)
+    execution = await run(
+        "a = count()\nb = count(of=1)\nc = count(of=a)\nd = give(of='x')\ne = count(of=d)", count=count
+    )
+    assert statuses(execution) == {"a": "ok", "b": "failed", "c": "failed", "d": "ok", "e": "failed"}
+    assert isinstance(execution.calls["b"].error, BadResult)
+    assert isinstance(execution.calls["e"].error, BadArguments)
+    assert "count's of" in str(execution.calls["e"].error)
+
+
+async def test_a_tool_that_is_not_there_fails_its_call() -> None:
+    execution = await run("a = hold()\nb = give(of=1)")
+    assert isinstance(execution.calls["a"].error, UnknownTool)
+    assert execution.result("b") == 1
+
+
+async def test_calls_run_at_once_within_the_slots_and_the_highest_rank_first() -> None:
+    order: list[Any] = []
+
+    async def hold(value: Value) -> Any:
+        order.append(value.of)
         await asyncio.sleep(0)
-        running -= 1
+        return value.of
 
+    text = "a = hold(of=1)\nb = hold(of=2)\nc = hold(of=3)\nd = give(of=c)\ne = give(of=d)"
+    await run(text, hold=hold)
+    assert order == [3, 1, 2]
+    gate, order[:] = Gate(), []
     plan = compile_plan("\n".join(f"a{number} = hold()" for number in range(6)), TOOLS)
-    await Scheduler({"hold": hold}).run(plan)
-    assert most == 6
-    most = 0
-    await Scheduler({"hold": hold}, slots={"sandbox": 2}).run(plan)
-    assert most == 2
+    task = asyncio.create_task(Scheduler({"hold": gate}, slots=Slots(sandbox=2)).run(plan))
+    await gate.began.wait()
+    gate.go.set()
+    await task
+    assert (gate.most, gate.cleaned) == (2, 6)
 
 
-async def test_cancelling_awaits_the_clean_up_of_what_runs() -> None:
-    began, cleaned = asyncio.Event(), []
+async def test_a_call_starts_in_the_instant_its_last_dependency_ends() -> None:
+    slow, quick = Gate(), asyncio.Event()
 
-    async def hold(_: Value) -> None:
+    async def count(_: Number) -> int:
+        quick.set()
+        return 1
+
+    task = asyncio.create_task(run("a = hold()\nb = give(of=1)\nc = count(of=b)", hold=slow, count=count))
+    await asyncio.wait_for(quick.wait(), 5)
+    assert slow.running == 1
+    slow.go.set()
+    assert (await task).ok
+
+
+async def test_a_time_out_fails_one_call_after_its_clean_up() -> None:
+    gate = Gate()
+    execution = await run("a = brief()\nb = give(of=a)\nc = give(of=1)", brief=gate)
+    assert statuses(execution) == {"a": "failed", "b": "skipped", "c": "ok"}
+    assert isinstance(execution.calls["a"].error, CallTimeout)
+    assert gate.cleaned == 1
+    assert not others()
+
+
+async def test_an_answer_that_comes_after_the_time_out_does_not_count() -> None:
+    async def brief(_: Value) -> int:
         try:
-            began.set()
             await asyncio.Event().wait()
-        finally:
-            await asyncio.sleep(0)
-            cleaned.append(True)
+        except asyncio.CancelledError:
+            return 1
+        return 2
 
-    task = asyncio.create_task(Scheduler({"hold": hold}).run(compile_plan("a = hold()", TOOLS)))
-    await began.wait()
+    execution = await run("a = brief()", brief=brief)
+    assert isinstance(execution.calls["a"].error, CallTimeout)
+
+
+async def test_a_tool_that_does_not_end_when_it_is_cancelled_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduler, "GRACE_S", 0.05)
+    end = asyncio.Event()
+
+    async def brief(_: Value) -> None:
+        while not end.is_set():
+            try:
+                await end.wait()
+            except asyncio.CancelledError:
+                continue
+
+    execution = await run("a = brief()\nb = give(of=1)", brief=brief)
+    assert "given up" in str(execution.calls["a"].error)
+    assert execution.result("b") == 1
+    end.set()
+    await asyncio.gather(*others())
+
+
+async def test_when_the_plans_time_is_over_what_runs_fails_and_the_rest_is_skipped() -> None:
+    gate = Gate()
+    plan = compile_plan("a = hold()\nb = hold()\nc = give(of=a)\nd = give(of=1)", TOOLS)
+    execution = await Scheduler({"hold": gate, "give": give}, slots=Slots(sandbox=1)).run(plan, timeout_s=0.05)
+    assert statuses(execution) == {"a": "failed", "b": "skipped", "c": "skipped", "d": "ok"}
+    assert "the plan's time" in execution.calls["b"].cause
+    assert gate.cleaned == 1
+    assert not others()
+
+
+async def test_cancelling_awaits_the_clean_up_of_what_runs_even_when_cancelled_again() -> None:
+    gate = Gate()
+    task = asyncio.create_task(run("a = hold()\nb = hold(of=a)", hold=gate))
+    await gate.began.wait()
+    task.cancel()
+    await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert cleaned == [True]
+    assert gate.cleaned == 1
+    assert not others()
+
+
+async def test_a_call_that_cancels_itself_fails() -> None:
+    async def hold(_: Value) -> None:
+        raise asyncio.CancelledError
+
+    execution = await run("a = hold()\nb = give(of=1)", hold=hold)
+    assert isinstance(execution.calls["a"].error, CallCancelled)
+    assert execution.result("b") == 1
+
+
+async def test_what_is_no_calls_fault_ends_the_plan_and_is_raised() -> None:
+    gate = Gate()
+
+    def listener(kind: str, data: dict[str, Any]) -> None:
+        if data["name"] == "b" and kind == "call.ended":
+            raise OSError("the journal's disk is full")
+
+    with pytest.raises(OSError, match="disk is full"):
+        await run("a = hold()\nb = give(of=1)\nc = give(of=b)", hold=gate, listener=listener)
+    assert gate.cleaned == 1
+    assert not others()
+
+
+async def test_every_start_and_end_is_told_with_waits_and_causes() -> None:
+    events: list[tuple[str, dict[str, Any]]] = []
+    gate = Gate()
+    gate.go.set()
+    plan = compile_plan(
+        "b = hold(of='fail')\na = hold(of=1)\nc = give(of=b)\nd = give(of=c)\ne = give(of=[a, d])", TOOLS
+    )
+    made = Scheduler(
+        {"hold": gate, "give": give}, slots=Slots(sandbox=1), listener=lambda kind, data: events.append((kind, data))
+    )
+    execution = await made.run(plan, label="p1")
+    assert all(data["plan"] == "p1" for _, data in events)
+    assert [(kind, data["name"]) for kind, data in events if data["name"] in "ab"] == [
+        ("call.started", "b"),
+        ("call.ended", "b"),
+        ("call.started", "a"),
+        ("call.ended", "a"),
+    ]
+    ended = {data["name"]: data for kind, data in events if kind == "call.ended"}
+    assert ended["a"]["ready_s"] < ended["a"]["started_s"] <= ended["a"]["ended_s"]
+    assert (ended["c"]["status"], ended["c"]["error"], ended["d"]["cause"]) == ("failed", "it fails", "c")
+    analysed = explain(plan, execution.timings())
+    assert analysed.actual_s is not None
+    assert [call.actual.status for call in analysed.calls if call.actual] == [
+        "ok",
+        "ok",
+        "failed",
+        "skipped",
+        "skipped",
+    ]
+
+
+async def test_two_schedulers_in_one_loop_do_not_disturb_each_other() -> None:
+    first, second = Gate(), Gate()
+    one = asyncio.create_task(run("a = hold()", hold=first))
+    other = asyncio.create_task(run("a = hold(of=2)\nb = give(of='fail')", hold=second))
+    await asyncio.gather(first.began.wait(), second.began.wait())
+    one.cancel()
+    second.go.set()
+    assert (await other).result("a") == 2
+    with pytest.raises(asyncio.CancelledError):
+        await one
+
+
+async def test_a_long_chain_of_skips_and_joins_needs_no_deep_stack() -> None:
+    text = "a0 = give(of='fail')\n" + "".join(f"a{n} = give(of=a{n - 1})\n" for n in range(1, 5000))
+    execution = await run(text)
+    assert execution.calls["a4999"].cause == "a0"
+
+
+async def test_a_plan_that_is_no_plan_is_refused() -> None:
+    call = Call("a", TOOLS[0], {}, needs={"b": "uses"})
+    with pytest.raises(ValueError, match="a needs b"):
+        await Scheduler({"give": give}).run(Plan((call,)))
+
+
+# -- streams --
+
+
+async def chunks(*parts: str, end: Exception | None = None, then: asyncio.Event | None = None) -> AsyncIterator[str]:
+    for part in parts:
+        yield part
+        await asyncio.sleep(0)
+    if then is not None:
+        await then.wait()
+    if end is not None:
+        raise end
+
+
+async def test_the_first_call_runs_while_the_next_one_is_written() -> None:
+    gate, more = Gate(), asyncio.Event()
+    words = chunks("a = hold(of=1)", "\nb = give(of=a", then=more)
+    task = asyncio.create_task(Scheduler({"hold": gate, "give": give}).run(compile_stream(words, Compiler(TOOLS))))
+    await asyncio.wait_for(gate.began.wait(), 5)
+    gate.go.set()
+    more.set()
+    execution = await task
+    assert execution.result("a") == 1
+    assert isinstance(execution.stream_error, CompileErrors)
+
+
+async def test_a_stream_that_dies_leaves_what_it_had_said() -> None:
+    words = chunks("a = give(of=1)\n", "b = give(of=a)\nc = gi", end=ConnectionError("the server is gone"))
+    execution = await Scheduler({"give": give}).run(compile_stream(words, Compiler(TOOLS)))
+    assert execution.result("b") == 1
+    assert isinstance(execution.stream_error, ConnectionError)
+    assert not others()
+
+
+async def test_a_stream_that_stalls_ends_with_the_plans_time() -> None:
+    words = chunks("a = give(of=1)\n", then=asyncio.Event())
+    execution = await Scheduler({"give": give}).run(compile_stream(words, Compiler(TOOLS)), timeout_s=0.05)
+    assert execution.result("a") == 1
+    assert not others()
+
+
+async def test_cancelling_ends_the_stream() -> None:
+    ended = asyncio.Event()
+
+    async def words() -> AsyncIterator[str]:
+        try:
+            yield "a = give(of=1)\n"
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    task = asyncio.create_task(Scheduler({"give": give}).run(compile_stream(words(), Compiler(TOOLS))))
+    await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.wait_for(ended.wait(), 5)
+
+
+async def test_at_the_end_of_a_stream_ranks_hold_and_what_nobody_reads_need_not_start() -> None:
+    order: list[Any] = []
+    gate = Gate()
+
+    async def count(number: Number) -> int:
+        order.append(number.of)
+        return number.of
+
+    tools = [*TOOLS[:2], ToolSpec("count", "", Number, "sandbox", 1.0, always(PURE), returns=int)]
+    text = "a = hold()\nb = count(of=1)\nc = count(of=2)\nd = count(of=3)\ne = give(of=d)\nfinish(x=[b, e])"
+    task = asyncio.create_task(
+        Scheduler({"hold": gate, "give": give, "count": count}, slots=Slots(sandbox=1)).run(
+            compile_stream(chunks(text), Compiler(tools))
+        )
+    )
+    await gate.began.wait()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    gate.go.set()
+    execution = await task
+    assert order == [3, 1]
+    assert execution.calls["c"].status == "pruned"
+    assert execution.answer == {"x": [1, 3]}

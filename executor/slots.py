@@ -1,0 +1,89 @@
+"""How many Calls may hold each resource at once: shared between all plans of a process, and fair between their
+owners."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+
+_Waiting = tuple[float, int, float, Callable[[], None]]  # minus its rank, its number, its cost, how to start it
+
+
+@dataclass(slots=True)
+class _Queue:
+    limit: int
+    free: int
+    waiting: dict[Hashable, list[_Waiting]] = field(default_factory=dict)
+    served: dict[Hashable, float] = field(default_factory=dict)
+    clock: float = 0.0  # the share that the owner had who was served last
+
+
+class Slots:
+    """Slots(sandbox=8, model=32): what is not named has no limit.
+
+    When a slot is free, it goes to the owner that has had the smallest share so far, and among its Calls to the one
+    with the highest rank. An owner that comes later, or had nothing to do for a while, does not make up for that time.
+    Source: start-time fair queueing, Goyal, Vin and Cheng, 1996.
+    """
+
+    def __init__(self, **limits: int) -> None:
+        for name, limit in limits.items():
+            if limit < 1:
+                raise ValueError(f"{name}: {limit} slots; at least one is needed")
+        self._queues = {name: _Queue(limit, limit) for name, limit in limits.items()}
+        self._count = 0
+
+    def limits(self, resource: str) -> bool:
+        return resource in self._queues
+
+    def take(self, resource: str, owner: Hashable, rank: float, cost_s: float, start: Callable[[], None]) -> None:
+        """Call `start` now, or when a slot is free and it is this one's turn."""
+        queue = self._queues[resource]
+        if queue.free > 0:
+            self._serve(queue, owner, cost_s)
+            start()
+            return
+        self._count += 1
+        heapq.heappush(queue.waiting.setdefault(owner, []), (-rank, self._count, cost_s, start))
+
+    def try_take(self, resource: str, owner: Hashable, cost_s: float) -> bool:
+        """Take a slot if one is free."""
+        queue = self._queues.get(resource)
+        if queue is not None:
+            if queue.free < 1:
+                return False
+            self._serve(queue, owner, cost_s)
+        return True
+
+    def give(self, resource: str) -> None:
+        """Give a slot back: the next one starts."""
+        queue = self._queues.get(resource)
+        if queue is None:
+            return
+        queue.free += 1
+        if not queue.waiting:
+            if queue.free == queue.limit:  # nobody has anything to do: all begin anew
+                queue.served.clear()
+                queue.clock = 0.0
+            return
+        owner = min(queue.waiting, key=lambda each: max(queue.served.get(each, 0.0), queue.clock))
+        waiting = queue.waiting[owner]
+        _, _, cost_s, start = heapq.heappop(waiting)
+        if not waiting:
+            del queue.waiting[owner]
+        self._serve(queue, owner, cost_s)
+        start()
+
+    def withdraw(self, owner: Hashable, mine: Callable[[Callable[[], None]], bool]) -> None:
+        """Forget those of an owner's waiting starts for which `mine` is true."""
+        for queue in self._queues.values():
+            left = [each for each in queue.waiting.pop(owner, []) if not mine(each[3])]
+            if left:
+                heapq.heapify(left)
+                queue.waiting[owner] = left
+
+    def _serve(self, queue: _Queue, owner: Hashable, cost_s: float) -> None:
+        queue.free -= 1
+        queue.clock = max(queue.served.get(owner, 0.0), queue.clock)
+        queue.served[owner] = queue.clock + max(cost_s, 1e-3)

@@ -1,0 +1,193 @@
+"""What was computed is not computed twice, and what takes too long is started again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from executor import Hedge, Memo, Scheduler, Slots
+from memory import Cache
+from planner import Plan, ToolSpec, compile_plan, touches
+
+
+class Read(BaseModel):
+    path: str
+
+
+class Text(BaseModel):
+    text: str
+    lines: list[int] = []
+
+
+READ = ToolSpec("read", "", Read, "sandbox", 1.0, touches(reads=("path",)), Text)
+EDIT = ToolSpec("edit", "", Read, "sandbox", 1.0, touches(writes=("path",)))
+
+
+class Reader:
+    """A tool that counts its calls, and holds each until it is let go."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.go = asyncio.Event()
+        self.go.set()
+        self.fails = False
+
+    async def __call__(self, read: Read) -> Text:
+        self.calls += 1
+        await self.go.wait()
+        if self.fails:
+            raise OSError(read.path)
+        return Text(text=read.path)
+
+
+def plan(*paths: str) -> Plan:
+    return compile_plan("\n".join(f"a{n} = read(path={path!r})" for n, path in enumerate(paths)), [READ])
+
+
+def scheduler(reader: Reader, memo: Memo, state: str = "1") -> Scheduler:
+    async def version(paths: Sequence[str]) -> str:
+        return f"{state}:{paths}"
+
+    return Scheduler({"read": reader}, memo=memo, version=version)
+
+
+async def test_equal_calls_on_equal_files_are_executed_once_in_all_trajectories() -> None:
+    reader, memo = Reader(), Memo()
+    first = await scheduler(reader, memo).run(plan("x", "y"))
+    second = await scheduler(reader, memo).run(plan("y", "x"))
+    assert (reader.calls, memo.hits) == (2, 2)
+    assert second.result("a1") == first.result("a0") == Text(text="x")
+    second.result("a1").lines.append(1)
+    assert (await scheduler(reader, memo).run(plan("x"))).result("a0").lines == []
+    await scheduler(reader, memo, state="2").run(plan("x"))
+    assert reader.calls == 3
+
+
+async def test_two_that_ask_at_once_share_one_execution() -> None:
+    reader, memo = Reader(), Memo()
+    reader.go.clear()
+    tasks = [asyncio.create_task(scheduler(reader, memo).run(plan("x"))) for _ in range(5)]
+    await asyncio.sleep(0.01)
+    assert reader.calls == 1
+    reader.go.set()
+    assert [execution.result("a0").text for execution in await asyncio.gather(*tasks)] == ["x"] * 5
+    assert memo.shared == 4
+
+
+async def test_when_the_one_who_runs_is_cancelled_or_fails_the_others_run_themselves() -> None:
+    reader, memo = Reader(), Memo()
+    reader.go.clear()
+    leader = asyncio.create_task(scheduler(reader, memo).run(plan("x")))
+    await asyncio.sleep(0.01)
+    follower = asyncio.create_task(scheduler(reader, memo).run(plan("x")))
+    await asyncio.sleep(0.01)
+    leader.cancel()
+    reader.go.set()
+    assert (await follower).result("a0").text == "x"
+    reader.fails = True
+    assert (await scheduler(reader, memo).run(plan("z"))).calls["a0"].status == "failed"
+    reader.fails = False
+    assert (await scheduler(reader, memo).run(plan("z"))).result("a0").text == "z"
+
+
+async def test_memory_is_bounded_in_bytes_and_the_disk_remembers_across_processes(tmp_path: Path) -> None:
+    reader = Reader()
+    memo = Memo(most_bytes=300, shelf=Cache(tmp_path / "cache.db"))
+    await scheduler(reader, memo).run(plan(*(f"{n}" * 20 for n in range(10))))
+    assert 0 < memo.size <= 300
+    assert reader.calls == 10
+    again = Memo(shelf=Cache(tmp_path / "cache.db"))
+    await scheduler(reader, again).run(plan(*(f"{n}" * 20 for n in range(10))))
+    assert (reader.calls, again.hits) == (10, 10)
+
+
+async def test_the_cache_forgets_the_least_recently_used_and_survives_damage(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache.db", most_bytes=100)
+    for name in "abcde":
+        await cache.put(name, name.encode() * 25)
+        await cache.get("a")
+    assert await cache.get("a") == b"a" * 25
+    assert await cache.get("b") is None
+    await cache.put("large", b"x" * 90)
+    assert await cache.get("large") is None
+    cache.close()
+    for path in tmp_path.iterdir():
+        path.write_bytes(b"nonsense" * 100)
+    damaged = Cache(tmp_path / "cache.db")
+    await damaged.put("a", b"1")
+    assert await damaged.get("a") is None
+
+
+class Straggler:
+    """Every call is quick, but one that is told to be slow holds until it is cancelled."""
+
+    def __init__(self, *slow: int) -> None:
+        self.calls = self.cancelled = 0
+        self.slow = set(slow)
+
+    async def __call__(self, read: Read) -> Text:
+        self.calls += 1
+        if self.calls in self.slow:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                self.cancelled += 1
+                raise
+        await asyncio.sleep(0.001)
+        return Text(text=read.path)
+
+
+async def test_a_straggler_is_started_a_second_time_and_the_loser_is_cancelled() -> None:
+    tool, hedge = Straggler(31), Hedge(least=20)
+    execution = await Scheduler({"read": tool}, hedge=hedge).run(plan(*map(str, range(30))))
+    assert hedge.started == 0
+    execution = await Scheduler({"read": tool}, hedge=hedge).run(plan("late"))
+    assert execution.result("a0").text == "late"
+    assert (hedge.started, hedge.won, tool.cancelled) == (1, 1, 1)
+
+
+async def test_no_second_start_without_a_free_slot_and_never_of_what_writes() -> None:
+    hedge = Hedge(least=1)
+    tool = Straggler(2)
+    made = Scheduler({"read": tool}, hedge=hedge, slots=Slots(sandbox=1), timeout_s=0.1)
+    await made.run(plan("x"))
+    execution = await made.run(plan("y"))
+    assert execution.calls["a0"].status == "failed"
+    assert hedge.started == 0
+    writer = Straggler(2)
+    made = Scheduler({"edit": writer}, hedge=Hedge(least=1), timeout_s=0.1)
+    for text in ("a = edit(path='x')", "b = edit(path='y')"):
+        execution = await made.run(compile_plan(text, [EDIT]))
+    assert execution.calls["b"].status == "failed"
+    assert writer.calls == 2
+
+
+async def test_cancelling_a_hedged_call_cancels_both_starts() -> None:
+    hedge, tool = Hedge(least=1), Straggler(2, 3)
+    await Scheduler({"read": tool}, hedge=hedge).run(plan("x"))
+    task = asyncio.create_task(Scheduler({"read": tool}, hedge=hedge).run(plan("y")))
+    while tool.calls < 3:
+        await asyncio.sleep(0.005)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert tool.cancelled == 2
+
+
+def test_a_quantile_is_between_nothing_and_all() -> None:
+    with pytest.raises(ValueError, match="quantile"):
+        Hedge(1.5)
+
+
+async def test_a_tool_that_promises_nothing_is_not_remembered() -> None:
+    vague = ToolSpec("read", "", Read, "sandbox", 1.0, touches(reads=("path",)))
+    reader, memo = Reader(), Memo()
+    for _ in range(2):
+        made: Any = scheduler(reader, memo)
+        await made.run(compile_plan("a = read(path='x')", [vague]))
+    assert reader.calls == 2
