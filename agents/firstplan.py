@@ -12,11 +12,12 @@ from pydantic import BaseModel
 
 from agents.errors import NothingToRepair
 from agents.live import LiveRun
+from agents.planned import PLANNED
 from agents.repair import RepairPolicy, SourceFile, Unreadable, localise, read_source
 from agents.repair.examples import find_examples
 from agents.testrun import base_run, coverage
 from executor import Scheduler
-from planner import ToolSpec, compile_plan
+from planner import VOLATILE, ToolSpec, always, compile_plan, explain
 
 PLAN = """
 base = checkout()
@@ -26,6 +27,7 @@ tests = run_tests(worker=first)
 traced = trace(worker=first, failing=tests.failing)
 suspects = find_suspects(files=traced.files, failing=tests.failing)
 """
+LABEL = "first"  # the plan's name in the Journal
 _SHOWN = 20  # suspects in the journal
 
 
@@ -61,8 +63,9 @@ async def run_first_plan(live: LiveRun, *, tried: int) -> None:
     """
     tools = _Tools(live, tried)
     plan = compile_plan(PLAN.format(others=live.settings.workers - 1), SPECS)
+    live.journal.append(PLANNED, {"plan": LABEL, "explanation": explain(plan).model_dump(mode="json")})
     scheduler = Scheduler({spec.name: getattr(tools, spec.name) for spec in SPECS}, listener=live.journal.append)
-    execution = await scheduler.run(plan)
+    execution = await scheduler.run(plan, label=LABEL)
     for name in execution.calls:
         execution.result(name)
 
@@ -128,11 +131,15 @@ class _Tools:
         return sources
 
 
+# What they do, no path tells: they fill the LiveRun. Their order is that of the results that they use.
+_EFFECTS = always(VOLATILE)
 SPECS = (
-    ToolSpec("checkout", "The files of the base commit.", Nothing, "host", 0.1),
-    ToolSpec("start_worker", "A workspace, a sandbox, and pytest collected in it.", AtCommit, "sandbox", 1.0),
-    ToolSpec("start_workers", "More of them.", Several, "sandbox", 1.0),
-    ToolSpec("run_tests", "Run every test on base.", OfWorker, "sandbox", 5.0),
-    ToolSpec("trace", "The lines that failing tests, and quick passing ones, execute.", Traced, "sandbox", 5.0),
-    ToolSpec("find_suspects", "Rank those lines (Ochiai).", Ranked, "host", 0.1),
+    ToolSpec("checkout", "The files of the base commit.", Nothing, "host", 0.1, _EFFECTS),
+    ToolSpec("start_worker", "A workspace, a sandbox, and pytest collected in it.", AtCommit, "sandbox", 1.0, _EFFECTS),
+    ToolSpec("start_workers", "More of them.", Several, "sandbox", 1.0, _EFFECTS),
+    ToolSpec("run_tests", "Run every test on base.", OfWorker, "sandbox", 5.0, _EFFECTS),
+    ToolSpec(
+        "trace", "The lines that failing tests, and quick passing ones, execute.", Traced, "sandbox", 5.0, _EFFECTS
+    ),
+    ToolSpec("find_suspects", "Rank those lines (Ochiai).", Ranked, "host", 0.1, _EFFECTS),
 )

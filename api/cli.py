@@ -15,6 +15,7 @@ from agents.request import Request
 from agents.settings import Settings
 from api import report
 from api.errors import BAD_INPUT, one_line
+from api.plan_command import plan_command
 from api.progress import ProgressView
 from memory import Journal, Runs, Store, StoreUnusable, write_whole
 from selection import Verdict
@@ -136,6 +137,9 @@ def show(
                 digest = record.verdict["patch_digest"]
                 patch = store.files.get(digest) if digest else b""
                 report.show_verdict(verdict, patch, run_id=record.id)
+
+
+app.command("plan")(plan_command)
 
 
 @app.command()

@@ -10,10 +10,17 @@ from pydantic import ValidationError
 
 from agents.errors import AgentError
 from memory import MemoryRoomError
-from planner import CompileErrors
+from planner import CompileErrors, ToolFileError
 from workspaces.errors import WorkspaceError
 
-BAD_INPUT: tuple[type[Exception], ...] = (AgentError, MemoryRoomError, WorkspaceError, CompileErrors, ValidationError)
+BAD_INPUT: tuple[type[Exception], ...] = (
+    AgentError,
+    MemoryRoomError,
+    WorkspaceError,
+    CompileErrors,
+    ToolFileError,
+    ValidationError,
+)
 
 
 def one_line(error: Exception) -> str:
