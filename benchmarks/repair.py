@@ -23,6 +23,8 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+sys.path[0] = str(Path(__file__).parents[1])  # not this folder, in which planner.py is no package
+
 from agents.errors import AgentError
 from agents.request import Request
 from agents.resolve import Outcome, resolve

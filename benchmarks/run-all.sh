@@ -4,6 +4,10 @@ set -eu
 cd "$(dirname "$0")/.."
 echo "== repair: three realistic repositories"
 "$1" benchmarks/repair.py --repositories tests/repositories
+echo "== planner"
+"$1" benchmarks/planner.py
+echo "== scheduler"
+"$1" benchmarks/scheduler.py
 echo "== sandboxes"
 if docker image inspect runoff-test >/dev/null 2>&1; then
   "$1" benchmarks/sandbox.py

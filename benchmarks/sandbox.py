@@ -27,6 +27,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+sys.path[0] = str(Path(__file__).parents[1])  # not this folder, in which planner.py is no package
+
 import docker as docker_library
 
 from workspaces import Checkout, Limits, Live, Repositories, Sandbox, SandboxProvider, SandboxSpec, Workspaces

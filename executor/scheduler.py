@@ -70,6 +70,7 @@ class Scheduler:
         self.memo = memo if version is not None else None
         self.version = version
         self.hedge = hedge
+        self.remembers = self.memo is not None or hedge is not None
         self.listener = listener or _nobody
 
     async def run(
@@ -131,7 +132,7 @@ class _Run:
         timer = self._loop.call_later(timeout_s, self._guarded, self._plan_is_over) if timeout_s is not None else None
         try:
             if isinstance(plan, Plan):
-                self._plan = plan
+                self._plan, self._ranks = plan, plan.ranks
                 self._add(plan.calls)
             else:
                 self._reader = self._loop.create_task(self._read(plan))
@@ -202,8 +203,7 @@ class _Run:
 
     def _learn(self, plan: Plan) -> None:
         """The whole plan is known: its ranks hold for what has not started, and what nobody reads need not start."""
-        self._plan = plan
-        self._ranks = {call.name: call.rank for call in plan.calls}
+        self._plan, self._ranks = plan, plan.ranks
         self._pruned = set(plan.pruned)
         self._release([self._calls[name] for name in self._withdraw()])
 
@@ -248,7 +248,7 @@ class _Run:
         """Calls that wait for nothing more: the highest rank first, each starts, waits for a slot, or is skipped."""
         if len(calls) > 1:
             calls = sorted(calls, key=self._rank, reverse=True)
-        now = self._loop.time() - self._begun
+        slots, now = self._of.slots, self._loop.time() - self._begun
         for call in calls:
             cause = _OVER if self._over else self._cause(call) if self._trouble else ""
             if call.name in self._pruned:
@@ -259,11 +259,11 @@ class _Run:
                 self._end(call, _JOINED)
             else:
                 self._ready_at.setdefault(call.name, now)
-                if self._of.slots.limits(call.tool.resource):
-                    start = partial(self._start, call)
-                    self._of.slots.take(call.tool.resource, self._of.owner, self._rank(call), call.tool.cost_s, start)
-                else:
+                if slots.try_take(call.tool.resource, self._of.owner, call.tool.cost_s):
                     self._start(call)
+                else:
+                    start = partial(self._start, call)
+                    slots.wait(call.tool.resource, self._of.owner, self._rank(call), call.tool.cost_s, start)
 
     def _cause(self, call: Call) -> str:
         """The Call that failed, if this one uses its result, directly or not."""
@@ -273,7 +273,7 @@ class _Run:
         return ""
 
     def _rank(self, call: Call) -> float:
-        return self._ranks.get(call.name, call.rank)
+        return self._ranks.get(call.name, call.cost_s)
 
     def _start(self, call: Call) -> None:
         self._running[call.name] = self._loop.create_task(self._perform(call), name=call.name)
@@ -323,7 +323,10 @@ class _Run:
         if run is None:
             raise UnknownTool(f"{call.name}: the scheduler has no tool {tool.name}; give it one")
         arguments = call.checked or self._arguments(call, tool)
-        result = await (self._of.pure(call, tool, arguments, run) if call.effects.pure else run(arguments))
+        if self._of.remembers and call.effects.pure:
+            result = await self._of.pure(call, tool, arguments, run)
+        else:
+            result = await run(arguments)
         if tool.result is None:
             return result
         try:

@@ -34,27 +34,21 @@ class Slots:
         self._queues = {name: _Queue(limit, limit) for name, limit in limits.items()}
         self._count = 0
 
-    def limits(self, resource: str) -> bool:
-        return resource in self._queues
-
-    def take(self, resource: str, owner: Hashable, rank: float, cost_s: float, start: Callable[[], None]) -> None:
-        """Call `start` now, or when a slot is free and it is this one's turn."""
-        queue = self._queues[resource]
-        if queue.free > 0:
-            self._serve(queue, owner, cost_s)
-            start()
-            return
-        self._count += 1
-        heapq.heappush(queue.waiting.setdefault(owner, []), (-rank, self._count, cost_s, start))
-
     def try_take(self, resource: str, owner: Hashable, cost_s: float) -> bool:
         """Take a slot if one is free."""
         queue = self._queues.get(resource)
-        if queue is not None:
-            if queue.free < 1:
-                return False
-            self._serve(queue, owner, cost_s)
+        if queue is None:
+            return True
+        if queue.free < 1:
+            return False
+        self._serve(queue, owner, cost_s)
         return True
+
+    def wait(self, resource: str, owner: Hashable, rank: float, cost_s: float, start: Callable[[], None]) -> None:
+        """Call `start`, with a slot taken, when one is free and it is this one's turn."""
+        self._count += 1
+        waiting = self._queues[resource].waiting.setdefault(owner, [])
+        heapq.heappush(waiting, (-rank, self._count, cost_s, start))
 
     def give(self, resource: str) -> None:
         """Give a slot back: the next one starts."""

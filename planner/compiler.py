@@ -9,7 +9,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from pydantic import BaseModel
@@ -52,12 +53,12 @@ class Compiler:
 
     def feed(self, chunk: str | bytes) -> list[Call]:
         """The Calls whose statements this chunk completes, each with what it waits for; none after the first fault."""
-        return [call for statement in self._splitter.feed(chunk) for call in self._compile(statement)]
+        statements = self._splitter.feed(chunk)
+        return self._compile(statements) if statements else []
 
     def finish(self) -> Plan:
         """The whole Plan, when the text has ended. Raises CompileErrors with every fault of it."""
-        for statement in self._splitter.finish():
-            self._compile(statement)
+        self._compile(self._splitter.finish())
         return self.plan()
 
     def plan(self) -> Plan:
@@ -67,13 +68,16 @@ class Compiler:
         if self.errors:
             raise CompileErrors(tuple(self.errors))
         calls, pruned = prune(self._calls, self._end)
-        return Plan(tuple(rank(calls)), self._end, dict(self._merged), pruned)
+        return Plan(tuple(calls), rank(calls), self._end, dict(self._merged), pruned)
 
-    def _compile(self, statement: Statement) -> list[Call]:
-        parsed, errors = parse(statement)
-        if parsed is None:
-            return self._refuse(errors, assigned_name(statement.text))
-        return self.add(parsed)
+    def _compile(self, statements: Iterable[Statement]) -> list[Call]:
+        calls: list[Call] = []
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the parser, about escapes
+            for statement in statements:
+                parsed, errors = parse(statement)
+                calls += self.add(parsed) if parsed else self._refuse(errors, assigned_name(statement.text))
+        return calls
 
     def add(self, parsed: Parsed) -> list[Call]:
         """Take one statement through the passes; returns the Calls that can run, joins before what waits for them."""
@@ -82,13 +86,15 @@ class Compiler:
             return self._refuse(errors, parsed.name)
         arguments = renamed(parsed.arguments, self._merged) if self._merged and parsed.uses else parsed.arguments
         if parsed.name is None:
-            self._end = End(parsed.end, arguments, parsed.place.line)
+            self._end = End(parsed.end, arguments, parsed.line)
             return []
         assert tool is not None
-        call = Call(parsed.name, tool, arguments, parsed.place.line, tool.effects(arguments), checked=checked)
-        call, joins = self._hazards.order(call)
+        effects = tool.effects(arguments)
+        uses = [self._merged.get(each.name, each.name) for each, _ in parsed.uses]
+        needs, joins = self._hazards.order(parsed.name, effects, uses)
         self._names.define(parsed.name, tool.returns)
-        found = [self._with_merged_needs(each) for each in (*joins, call)]
+        found = [replace(join, needs=self._merged_needs(join.needs)) for join in joins]
+        found.append(Call(parsed.name, tool, arguments, parsed.line, effects, self._merged_needs(needs), checked))
         same = self._dedupe.find(found[-1])
         if same is not None:
             self._merged[parsed.name] = same
@@ -117,10 +123,10 @@ class Compiler:
             self._names.define_broken(name)
         return []
 
-    def _with_merged_needs(self, call: Call) -> Call:
-        if self._merged.keys().isdisjoint(call.needs):
-            return call
-        needs: dict[str, Why] = {}
-        for name, why in call.needs.items():  # results that it uses come first, and their reason counts
-            needs.setdefault(self._merged.get(name, name), why)
-        return replace(call, needs=needs)
+    def _merged_needs(self, needs: Mapping[str, Why]) -> Mapping[str, Why]:
+        if self._merged.keys().isdisjoint(needs):
+            return needs
+        found: dict[str, Why] = {}
+        for name, why in needs.items():  # results that are used come first, and their reason counts
+            found.setdefault(self._merged.get(name, name), why)
+        return found

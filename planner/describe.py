@@ -48,34 +48,33 @@ def plan_schema(tools: Iterable[ToolSpec], *, most_calls: int = 16) -> dict[str,
 
     An argument is a value, or `{"ref": "hits[0].path"}` for a part of an earlier result.
     """
+    tools = list(tools)
+    parts = "".join(rf"|\.{field}" for field in _result_fields(tools))
+    ref = _object({"ref": {"type": "string", "pattern": rf"^{_NAME}(\[-?[0-9]{{1,4}}\]{parts}){{0,4}}$"}}, ["ref"])
     calls = []
     definitions: dict[str, Any] = {}
     for tool in tools:
         parameters = _parameters(tool)
         definitions.update(parameters.pop("$defs", {}))
-        properties = {name: {"anyOf": [field, _REF]} for name, field in parameters.get("properties", {}).items()}
+        properties = {name: {"anyOf": [field, ref]} for name, field in parameters["properties"].items()}
         calls.append(
-            {
-                "type": "object",
-                "properties": {
-                    "name": {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,20}$"},
+            _object(
+                {
+                    "name": {"type": "string", "pattern": f"^{_NAME}$"},
                     "tool": {"const": tool.name},
                     "arguments": {**parameters, "properties": properties},
                 },
-                "required": ["name", "tool", "arguments"],
-                "additionalProperties": False,
-            }
+                ["name", "tool", "arguments"],
+            )
         )
-    return {
-        "type": "object",
-        "properties": {
+    plan = _object(
+        {
             "thought": {"type": "string", "maxLength": 2000},
             "calls": {"type": "array", "minItems": 1, "maxItems": most_calls, "items": {"anyOf": calls}},
         },
-        "required": ["thought", "calls"],
-        "additionalProperties": False,
-        **({"$defs": definitions} if definitions else {}),
-    }
+        ["thought", "calls"],
+    )
+    return {**plan, "$defs": definitions} if definitions else plan
 
 
 def grammar(tools: Iterable[ToolSpec], *, most_calls: int = 16, longest_text: int = 4000) -> str:
@@ -85,6 +84,7 @@ def grammar(tools: Iterable[ToolSpec], *, most_calls: int = 16, longest_text: in
     after `longest_text` characters, a plan after `most_calls` calls.
     """
     tools = list(tools)
+    fields = "".join(f'".{field}" | ' for field in _result_fields(tools))
     rules = [
         f"root ::= comment? statement{{1,{most_calls}}} end?",
         'comment ::= "# " [^\\n]{1,300} "\\n"',
@@ -93,8 +93,8 @@ def grammar(tools: Iterable[ToolSpec], *, most_calls: int = 16, longest_text: in
     ]
     rules += [f"{_rule(tool)} ::= {_call(tool)}" for tool in tools]
     rules += [
-        "name ::= [a-z] [a-z0-9_]{0,20}",
-        'part ::= "." name | "[" "-"? [0-9]{1,4} "]"',
+        "name ::= [a-z] [a-z_]{0,16} [0-9]{1,3}",  # a digit, so that no keyword of Python is one
+        f'part ::= {fields}"[" "-"? [0-9]{{1,4}} "]"',
         "ref ::= name part{0,4}",
         f'text ::= "\\"" ([^"\\\\\\n] | "\\\\" ["\\\\nt]){{0,{longest_text}}} "\\""',
         f'long ::= "\\"\\"\\"" ([^"\\\\] | "\\\\" ["\\\\nt]){{0,{longest_text}}} "\\"\\"\\""',
@@ -109,14 +109,21 @@ def grammar(tools: Iterable[ToolSpec], *, most_calls: int = 16, longest_text: in
     return "\n".join(rules) + "\n"
 
 
-_REF = {
-    "type": "object",
-    "properties": {
-        "ref": {"type": "string", "pattern": r"^[a-z][a-z0-9_]{0,20}(\.[a-z][a-z0-9_]{0,20}|\[-?[0-9]{1,4}\]){0,4}$"}
-    },
-    "required": ["ref"],
-    "additionalProperties": False,
-}
+_NAME = "[a-z][a-z_]{0,16}[0-9]{1,3}"
+
+
+def _object(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def _result_fields(tools: Iterable[ToolSpec]) -> list[str]:
+    """The names of all fields that results promise, at any depth."""
+    found: set[str] = set()
+    for tool in tools:
+        schema = tool.result.json_schema() if tool.result is not None else {}
+        for each in (schema, schema.get("items", {}), *schema.get("$defs", {}).values()):
+            found.update(each.get("properties", {}))
+    return sorted(found)
 
 
 def _parameters(tool: ToolSpec) -> dict[str, Any]:

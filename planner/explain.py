@@ -79,7 +79,7 @@ def explain(plan: Plan, actual: Mapping[str, Timing] | None = None) -> Explanati
                 line=call.line,
                 resource=call.tool.resource if call.tool else "",
                 cost_s=call.cost_s,
-                rank_s=call.rank,
+                rank_s=plan.ranks[call.name],
                 earliest_s=earliest[call.name],
                 critical=call.name in path,
                 needs=dict(call.needs),
@@ -123,7 +123,7 @@ def critical_path(plan: Plan) -> dict[str, None]:
     path: dict[str, None] = {}
     ready = [call for call in plan.calls if not call.needs]
     while ready:
-        call = max(ready, key=lambda each: each.rank)
+        call = max(ready, key=lambda each: plan.ranks[each.name])
         if call.tool is not None:
             path[call.name] = None
         ready = waiting.get(call.name, [])

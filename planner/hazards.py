@@ -14,10 +14,11 @@ for in common becomes one join. Both keep the work and the edges linear in the l
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from planner.paths import Segments, is_glob, literal, may_overlap, segments, simplified
-from planner.plan import Call, Why, references
+from planner.plan import Call, Why
+from planner.tools import Effects
 
 MAX_GLOBS = 32  # different ones that are told apart; further ones count as their directory
 MAX_EDGES = 8  # Calls that are waited for one by one; more become a join
@@ -50,24 +51,25 @@ class Hazards:
         self._exclusive = ""
         self._forget()
 
-    def order(self, call: Call) -> tuple[Call, list[Call]]:
-        """The Call with everything that it needs, and the joins that stand before it."""
-        needs: dict[str, Why] = {each.name: "uses" for each in references(call.arguments)}
-        if call.effects.exclusive:
-            for name in self._open:
-                needs.setdefault(name, "alone")
+    def order(self, name: str, effects: Effects, uses: Iterable[str]) -> tuple[dict[str, Why], list[Call]]:
+        """Everything that a Call needs, the results that it uses first; and the joins that stand before it."""
+        needs: dict[str, Why] = dict.fromkeys(uses, "uses")
+        if effects.exclusive:
+            for each in self._open:
+                needs.setdefault(each, "alone")
             self._forget()
-            self._exclusive = call.name
+            self._exclusive = name
         else:
-            self._touch(call, needs)
+            if effects.reads or effects.writes:
+                self._touch(name, effects, needs)
             if self._exclusive and self._since.isdisjoint(needs):
                 needs[self._exclusive] = "alone"
-        for name in needs:
-            self._open.pop(name, None)
-        self._open[call.name] = None
-        self._since.add(call.name)
+        for each in needs:
+            self._open.pop(each, None)
+        self._open[name] = None
+        self._since.add(name)
         joins, self._joins = self._joins, []
-        return replace(call, needs=needs), joins
+        return needs, joins
 
     def _forget(self) -> None:
         """After an exclusive Call everything waits for it alone."""
@@ -77,10 +79,10 @@ class Hazards:
         self._open: dict[str, None] = {}  # what no other Call waits for yet
         self._since: set[str] = set()
 
-    def _touch(self, call: Call, needs: dict[str, Why]) -> None:
+    def _touch(self, name: str, effects: Effects, needs: dict[str, Why]) -> None:
         """First what the Call waits for, then that it was there: it must not wait for itself."""
-        writes = {literal(segments(path)) for path in call.effects.writes}
-        reads = {simplified(segments(path)) for path in call.effects.reads} - writes
+        writes = {literal(segments(path)) for path in effects.writes}
+        reads = {simplified(segments(path)) for path in effects.reads} - writes
         told = {path for path in reads if is_glob(path) and self._tells_apart(path)}
         chains = {path: self._chain(path) for path in sorted({*(reads - told), *writes}, key=literal)}
         for path in sorted(reads):
@@ -91,11 +93,11 @@ class Hazards:
         for path in reads:
             *above, region = [self._globs[path]] if path in told else chains[path]
             for each in above:
-                each.parts.append(call.name)
-            region.readers.append(call.name)
+                each.parts.append(name)
+            region.readers.append(name)
             region.waited = None
         for path in sorted(writes):
-            self._written(path, chains[path], call.name)
+            self._written(path, chains[path], name)
 
     def _tells_apart(self, glob: Segments) -> bool:
         """Whether a glob has a region of its own."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from planner.compiler import Compiler
 from planner.errors import CompileError
-from planner.parse import Parsed, Place, read_reference
+from planner.parse import NodePlace, Parsed, Place, read_reference
 from planner.plan import Plan, Reference
 from planner.tools import ToolSpec
 
@@ -27,7 +27,7 @@ def compile_json(text: str | bytes, tools: Iterable[ToolSpec]) -> Plan:
                 place.fault("not-a-call", "the call has no tool, or no name that is a word", _EXPECTED)
             )
             continue
-        uses: list[tuple[Reference, Place]] = []
+        uses: list[tuple[Reference, Place | NodePlace]] = []
         try:
             arguments = {key: _value(value, uses, place) for key, value in call.get("arguments", {}).items()}
         except (ValueError, RecursionError) as error:
@@ -35,7 +35,7 @@ def compile_json(text: str | bytes, tools: Iterable[ToolSpec]) -> Plan:
             continue
         end = tool in ("finish", "replan")
         places = dict.fromkeys(arguments, place)
-        compiler.add(Parsed(None if end else name, tool, arguments, place, place, places, tuple(uses)))
+        compiler.add(Parsed(None if end else name, tool, arguments, number, place, place, places, uses))
     return compiler.plan()
 
 
@@ -55,7 +55,7 @@ def _calls(compiler: Compiler, text: str | bytes) -> list[Any]:
     return calls
 
 
-def _value(value: Any, uses: list[tuple[Reference, Place]], place: Place) -> Any:
+def _value(value: Any, uses: list[tuple[Reference, Place | NodePlace]], place: Place) -> Any:
     if isinstance(value, dict):
         if value.keys() == {"ref"} and isinstance(value["ref"], str):
             reference = read_reference(value["ref"])

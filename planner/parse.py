@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 from planner.errors import CompileError
 from planner.plan import Reference, Template
@@ -30,7 +30,17 @@ class Place:
         return CompileError(code, self.line, self.column, message, hint, self.source)
 
 
-@dataclass(frozen=True, slots=True)
+class NodePlace(NamedTuple):
+    """The same, worked out only when there is a fault."""
+
+    statement: Statement
+    node: ast.AST
+
+    def fault(self, code: str, message: str, hint: str = "") -> CompileError:
+        return _place(self.statement, self.node).fault(code, message, hint)
+
+
+@dataclass(slots=True)
 class Parsed:
     """`name = tool(argument=value, …)`; name is None for `finish(…)` and `replan(…)`.
 
@@ -40,10 +50,11 @@ class Parsed:
     name: str | None
     tool: str
     arguments: dict[str, Any]
-    place: Place
-    tool_place: Place
-    places: dict[str, Place] = field(default_factory=dict)
-    uses: tuple[tuple[Reference, Place], ...] = ()
+    line: int
+    place: Place | NodePlace
+    tool_place: Place | NodePlace
+    places: Mapping[str, Place | NodePlace] = field(default_factory=dict)
+    uses: Sequence[tuple[Reference, Place | NodePlace]] = ()
 
     @property
     def end(self) -> Literal["finish", "replan"]:
@@ -83,28 +94,24 @@ def parse(statement: Statement) -> tuple[Parsed | None, list[CompileError]]:
 class _Reader:
     def __init__(self, statement: Statement) -> None:
         self._statement = statement
-        text = statement.text
-        self._lines = text.split("\n")
-        self._shift = len(text) - len(text.lstrip(" \t\f"))
-        self._ascii = text.isascii()
-        self._uses: list[tuple[Reference, Place]] = []
+        self._uses: list[tuple[Reference, Place | NodePlace]] = []
         self.errors: list[CompileError] = []
 
     def tree(self) -> ast.stmt | None:
-        if self._statement.fault:
-            line = self._statement.line + (len(self._lines) - 1 if self._statement.column else 0)
-            source = self._lines[-1 if self._statement.column else 0]
-            self.errors.append(Place(line, self._statement.column, source).fault(*self._statement.fault))
+        statement = self._statement
+        shift = _shift(statement.text)
+        if statement.fault:
+            lines = statement.text.split("\n")
+            last = len(lines) - 1 if statement.column else 0
+            self.errors.append(Place(statement.line + last, statement.column, lines[last]).fault(*statement.fault))
             return None
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                body = ast.parse(self._statement.text[self._shift :]).body
+            body = ast.parse(statement.text[shift:]).body
         except SyntaxError as error:
-            line = min(max(error.lineno or 1, 1), len(self._lines))
-            column = max(0, (error.offset or 1) - 1) + (self._shift if line == 1 else 0)
-            source = self._lines[line - 1]
-            place = Place(self._statement.line + line - 1, min(column, len(source)), source)
+            lines = statement.text.split("\n")
+            line = min(max(error.lineno or 1, 1), len(lines))
+            column = max(0, (error.offset or 1) - 1) + (shift if line == 1 else 0)
+            place = Place(statement.line + line - 1, min(column, len(lines[line - 1])), lines[line - 1])
             self.errors.append(place.fault("syntax", f"this cannot be read: {error.msg}", _EXPECTED))
             return None
         except (ValueError, RecursionError, MemoryError) as error:
@@ -137,7 +144,7 @@ class _Reader:
 
     def _call(self, name: str | None, tool: str, node: ast.stmt, call: ast.Call) -> Parsed:
         arguments: dict[str, Any] = {}
-        places: dict[str, Place] = {}
+        places: dict[str, Place | NodePlace] = {}
         for each in call.args:
             if isinstance(each, ast.Starred):
                 self._fault(_Fault(each, "unpacking", "`*` is not allowed here", "write every argument by its name"))
@@ -150,12 +157,20 @@ class _Reader:
                 if keyword.arg in arguments:
                     raise _Fault(keyword, "argument-twice", f"{keyword.arg} is given twice", "give it once")
                 arguments[keyword.arg] = None
-                places[keyword.arg] = self._place(keyword.value)
+                places[keyword.arg] = NodePlace(self._statement, keyword.value)
                 arguments[keyword.arg] = self._value(keyword.value)
             except _Fault as fault:
                 self._fault(fault)
-        tool_place = self._place(call)
-        return Parsed(name, tool, arguments, self._place(node), tool_place, places, tuple(self._uses))
+        return Parsed(
+            name,
+            tool,
+            arguments,
+            self._statement.line,
+            NodePlace(self._statement, node),
+            NodePlace(self._statement, call),
+            places,
+            self._uses,
+        )
 
     def _value(self, node: ast.expr) -> Any:
         match node:
@@ -173,7 +188,7 @@ class _Reader:
                 return _joined([self._part(part) for part in parts])
             case ast.Name() | ast.Attribute() | ast.Subscript():
                 reference = _reference(node)
-                self._uses.append((reference, self._place(node)))
+                self._uses.append((reference, NodePlace(self._statement, node)))
                 return reference
         raise _Fault(node, "not-a-value", f"{_kind(node)} is not a value that a plan may hold", _VALUE)
 
@@ -183,24 +198,33 @@ class _Reader:
                 return _text(node, text)
             case ast.FormattedValue(value=inner, conversion=-1, format_spec=None):
                 reference = _reference(inner)
-                self._uses.append((reference, self._place(node)))
+                self._uses.append((reference, NodePlace(self._statement, node)))
                 return reference
         raise _Fault(node, "not-a-value", "an f-string holds only names, without conversion or format", "write {name}")
 
-    def _place(self, node: ast.AST) -> Place:
-        line = min(getattr(node, "lineno", 1), len(self._lines))  # what stands in an f-string may be misplaced
-        source = self._lines[line - 1]
-        shift = self._shift if line == 1 else 0
-        column: int = getattr(node, "col_offset", 0)
-        if not self._ascii:  # col_offset counts bytes
-            column = len(source[shift:].encode("utf-8", "replace")[:column].decode("utf-8", "ignore"))
-        return Place(self._statement.line + line - 1, column + shift, source)
-
     def _fault(self, fault: _Fault) -> None:
-        self.errors.append(self._place(fault.node).fault(fault.code, fault.message, fault.hint))
+        place = _place(self._statement, fault.node)
+        self.errors.append(place.fault(fault.code, fault.message, fault.hint))
 
     def _refuse(self, code: str, message: str, hint: str) -> None:
-        self.errors.append(Place(self._statement.line, self._shift, self._lines[0]).fault(code, message, hint))
+        first = self._statement.text.split("\n", 1)[0]
+        self.errors.append(Place(self._statement.line, _shift(first), first).fault(code, message, hint))
+
+
+def _place(statement: Statement, node: ast.AST) -> Place:
+    lines = statement.text.split("\n")
+    line = min(getattr(node, "lineno", 1), len(lines))  # Python 3.11 misplaces what stands in an f-string
+    source = lines[line - 1]
+    shift = _shift(source) if line == 1 else 0
+    column: int = getattr(node, "col_offset", 0)
+    if not source.isascii():  # col_offset counts bytes
+        column = len(source[shift:].encode("utf-8", "replace")[:column].decode("utf-8", "ignore"))
+    return Place(statement.line + line - 1, column + shift, source)
+
+
+def _shift(text: str) -> int:
+    """How far a statement is indented."""
+    return len(text) - len(text.lstrip(" \t\f"))
 
 
 _EXPECTED = "write `name = tool(argument=value)`"

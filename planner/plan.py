@@ -38,11 +38,11 @@ class Template:
 class Call:
     """One statement: `name = tool(argument=…)`.
 
-    arguments: plain values, in which a Reference or a Template may stand at any depth of lists and dicts. checked: the same
-    as the tool's argument model, when nothing in it waits for a result. needs: the Calls that must have ended before, each with
-    the reason ("uses": its result is read; the others only order). rank: seconds from its start to the end of the longest
-    chain of Calls that begins with it. tool is None for a join: it does nothing, and stands for all Calls that it needs (so
-    that n Calls which wait for m others need n + m edges, not n * m).
+    arguments: plain values, in which a Reference or a Template may stand at any depth of lists and dicts. checked: the
+    same as the tool's argument model, when nothing in it waits for a result. needs: the Calls that must have ended
+    before, each with the reason ("uses": its result is read; the others only order). tool is None for a join: it does
+    nothing, and stands for all Calls that it needs (so that n Calls which wait for m others need n + m edges, not n *
+    m).
     """
 
     name: str
@@ -52,7 +52,6 @@ class Call:
     effects: Effects = PURE
     needs: Mapping[str, Why] = field(default_factory=dict)
     checked: BaseModel | None = None
-    rank: float = 0.0
 
     @property
     def cost_s(self) -> float:
@@ -72,11 +71,13 @@ class End:
 class Plan:
     """Calls in the order of the text (joins among them); each needs only earlier ones.
 
-    merged: name -> the earlier, equal Call whose result it shares. pruned: the names of Calls that were left out, since they
+    ranks: of each Call, seconds from its start to the end of the longest chain of Calls that begins with it. merged:
+    name -> the earlier, equal Call whose result it shares. pruned: the names of Calls that were left out, since they
     change nothing and nobody reads their results.
     """
 
     calls: tuple[Call, ...]
+    ranks: Mapping[str, float] = field(default_factory=dict)
     end: End | None = None
     merged: Mapping[str, str] = field(default_factory=dict)
     pruned: tuple[str, ...] = ()

@@ -4,20 +4,16 @@ low-complexity task scheduling" (HEFT), 2002."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from planner.plan import Call
 
 
-def rank(calls: Sequence[Call]) -> list[Call]:
-    """The Calls with their ranks, in seconds: the cost of each and of the most expensive chain of Calls that waits for it."""
-    longest: dict[str, float] = {}
-    ranked = []
+def rank(calls: Sequence[Call]) -> dict[str, float]:
+    """For each Call, in seconds, its cost and that of the most expensive chain of Calls that waits for it."""
+    ranks = dict.fromkeys((call.name for call in calls), 0.0)
     for call in reversed(calls):
-        seconds = call.cost_s + longest.get(call.name, 0.0)
+        ranks[call.name] = seconds = call.cost_s + ranks[call.name]
         for name in call.needs:
-            if longest.get(name, 0.0) < seconds:
-                longest[name] = seconds
-        ranked.append(replace(call, rank=seconds))
-    ranked.reverse()
-    return ranked
+            if ranks[name] < seconds:
+                ranks[name] = seconds
+    return ranks

@@ -29,7 +29,7 @@ _PLAN_LANGUAGES = {"", "python", "py", "python3", "plan"}
 _MAY_BE_CODE = re.compile(rf"[ \t]*(?:@|{_NAME}[ \t]*[\[(.:,+*/|&^%@<>=-]|(?:{_NAME})[ \t]+[\w(\[\"'*])")
 _LONGEST_CODE = 2000  # characters of a line that may be other Python
 _MARKS = {
-    "": re.compile(r"""['"#()\[\]{}\n\\`]"""),
+    "": re.compile(r"""'[^'\\\n]+'|"[^"\\\n]+"|['"#()\[\]{}\n\\`]"""),
     "'": re.compile(r"['\n\\]"),
     '"': re.compile(r'["\n\\]'),
     "'''": re.compile(r"['\\]"),
@@ -164,6 +164,8 @@ class Splitter:
                 break
             mark, place = found[0], found.end()
             opens, self._first = self._first and mark == "(", False
+            if len(mark) > 1:
+                continue  # a whole string
             if mark == "\\":
                 self._escaped = True
             elif mark in "'\"":

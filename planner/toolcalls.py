@@ -36,7 +36,9 @@ def compile_tool_calls(tool_calls: Sequence[Mapping[str, Any]], tools: Iterable[
         arguments = _arguments(compiler, place, tool, text or "{}")
         if arguments is not None:
             places = dict.fromkeys(arguments, place)
-            compiler.add(Parsed(None if tool in ("finish", "replan") else name, tool, arguments, place, place, places))
+            compiler.add(
+                Parsed(None if tool in ("finish", "replan") else name, tool, arguments, number, place, place, places)
+            )
     return compiler.plan()
 
 

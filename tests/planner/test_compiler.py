@@ -174,7 +174,7 @@ def test_ranks_follow_the_longest_chain() -> None:
     plan = compile_plan(
         "a = grep(pattern='x')\nb = read(path=a[0].path)\nc = run_tests()\nd = think(of=[b.text, c])", TOOLS
     )
-    assert {call.name: pytest.approx(call.rank) for call in plan.calls} == {"a": 3.1, "b": 1.1, "c": 10.1, "d": 0.1}
+    assert {name: pytest.approx(rank) for name, rank in plan.ranks.items()} == {"a": 3.1, "b": 1.1, "c": 10.1, "d": 0.1}
 
 
 def test_many_waiting_for_many_need_few_edges() -> None:

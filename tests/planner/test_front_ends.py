@@ -39,8 +39,8 @@ def test_parallel_tool_calls_get_hazards_merging_and_ranks() -> None:
     plan = compile_tool_calls(calls, TOOLS)
     text = "call_1 = read(path='x')\ncall_2 = read(path='x')\nchatcmpl_tool_3 = edit(path='x')\ncall_4 = run_tests()"
     same = compile_plan(text, TOOLS)
-    assert [(call.name, dict(call.needs), call.rank) for call in plan.calls] == [
-        (call.name, dict(call.needs), call.rank) for call in same.calls
+    assert [(call.name, dict(call.needs), plan.ranks[call.name]) for call in plan.calls] == [
+        (call.name, dict(call.needs), same.ranks[call.name]) for call in same.calls
     ]
     assert plan.merged == {"call_2": "call_1"}
 
