@@ -1,16 +1,35 @@
 """Everything that can go wrong in this room.
 
 AgentError                      the root
-└── TestRunError                the repository's tests cannot be used
-    ├── UnusableTests           bad input, no retry: the message says what to mend (also a ValueError)
-    │   ├── NotPytest           the test command is not a call of pytest
-    │   ├── NotPython           there is nothing here that the repair policy could work on
-    │   ├── PytestMissing       the interpreter is missing, has no pytest, or one that is too old
-    │   ├── CollectionFailed    pytest cannot collect the tests
-    │   ├── NoTests             nothing is collected
-    │   ├── NothingFails        all tests pass, so that there is nothing to repair
-    │   └── NothingToRepair     the failing tests execute none of the repository's own code
-    └── HarnessFailed           the interpreter in the sandbox died or spoke nonsense: retry in a fresh one
+├── TestRunError                the repository's tests cannot be used
+│   ├── UnusableTests           bad input, no retry: the message says what to mend (also a ValueError)
+│   │   ├── NotPytest           the test command is not a call of pytest
+│   │   ├── NotPython           there is nothing here that the repair policy could work on
+│   │   ├── PytestMissing       the interpreter is missing, has no pytest, or one that is too old
+│   │   ├── CollectionFailed    pytest cannot collect the tests
+│   │   ├── NoTests             nothing is collected
+│   │   ├── NothingFails        all tests pass, so that there is nothing to repair
+│   │   └── NothingToRepair     the failing tests execute none of the repository's own code
+│   └── HarnessFailed           the interpreter in the sandbox died or spoke nonsense: retry in a fresh one
+└── ModelError                  a model gave no answer (after the client's own retries, where these can help)
+    ├── ModelUnusable           bad input, no retry: the message says what to mend (also a ValueError)
+    │   ├── NoSuchModel         the endpoint, or the command line, knows no model of that name
+    │   ├── NoSuchEndpoint      nothing that speaks the protocol is found at the address
+    │   ├── KeyRefused          the endpoint wants another key (401, 403)
+    │   ├── BadModelFile        a script or a record cannot be read, or holds no answer for the call
+    │   └── ServerNotStarted    `runoff model serve` could not bring its server up
+    ├── RequestRefused          the endpoint refuses this request, and would refuse it again (400, 422)
+    │   └── PromptTooLong       the prompt does not fit the model's context: condense it
+    ├── EndpointDown            no answer began: a retry, later or elsewhere, may help
+    │   ├── Unreachable         nobody listens, or is not ready yet (502, 503, 504)
+    │   ├── Throttled           the endpoint has too many requests (429)
+    │   └── ServerFailed        the server says that it failed over this request (500)
+    ├── AnswerLost              an answer began and did not end well: a retry may help
+    │   ├── AnswerStalled       no token came for too long
+    │   ├── AnswerCut           the connection ended in the middle of it
+    │   └── AnswerGarbled       it is not what the protocol says: not UTF-8, not JSON, without an end
+    ├── EmptyAnswer             an answer ended in order and holds nothing; it was paid for
+    └── ReplayDiverged          a replayed run asked something else than the recorded one
 """
 
 from __future__ import annotations
@@ -60,3 +79,92 @@ class NothingToRepair(UnusableTests):
 
 class HarnessFailed(TestRunError):
     """The interpreter in the sandbox died, got stuck or spoke nonsense."""
+
+
+class ModelError(AgentError):
+    """A model gave no answer."""
+
+
+class ModelUnusable(ModelError, ValueError):
+    """What the user asked for cannot answer until a person changes something."""
+
+
+class NoSuchModel(ModelUnusable):
+    """Nobody knows a model of that name."""
+
+
+class NoSuchEndpoint(ModelUnusable):
+    """Nothing that speaks the OpenAI protocol is found at the address."""
+
+
+class KeyRefused(ModelUnusable):
+    """The endpoint wants another key."""
+
+
+class BadModelFile(ModelUnusable):
+    """A script or a record of a model cannot be read, or has no answer for the call."""
+
+
+class ServerNotStarted(ModelUnusable):
+    """The model server could not be brought up."""
+
+
+class RequestRefused(ModelError):
+    """The endpoint refuses this request, and would refuse it again."""
+
+
+class PromptTooLong(RequestRefused):
+    """The prompt, or the prompt and the answer asked for, do not fit the model's context."""
+
+
+class EndpointDown(ModelError):
+    """No answer began; a retry, later or elsewhere, may help. after_s: seconds to wait that the server asks for."""
+
+    def __init__(self, message: str, after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.after_s = after_s
+
+
+class Unreachable(EndpointDown):
+    """Nobody listens at the address, or is not ready yet (502, 503, 504)."""
+
+
+class Throttled(EndpointDown):
+    """The endpoint has too many requests (429)."""
+
+
+class ServerFailed(EndpointDown):
+    """The server says that it failed over this request (500)."""
+
+
+class AnswerLost(ModelError):
+    """An answer began and did not end well."""
+
+
+class AnswerStalled(AnswerLost):
+    """No token came for too long."""
+
+
+class AnswerCut(AnswerLost):
+    """The connection ended in the middle of an answer."""
+
+
+class AnswerGarbled(AnswerLost):
+    """An answer is not what the protocol says."""
+
+
+class EmptyAnswer(ModelError):
+    """An answer ended in order and holds nothing."""
+
+
+class ReplayDiverged(ModelError):
+    """A replayed run asked something else than the recorded one.
+
+    trajectory, step: the call. message: the index of the first differing message; None when something else differs.
+    """
+
+    def __init__(self, text: str, trajectory: str, step: int, message: int | None) -> None:
+        super().__init__(text)
+        self.trajectory = trajectory
+        self.step = step
+        self.message = message

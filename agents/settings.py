@@ -1,4 +1,4 @@
-"""The one settings object: command line > environment (`RUNOFF_…`) > file > default."""
+"""The one settings object: command line > environment (`RUNOFF_…`, then `OPENAI_BASE_URL`) > file > default."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -38,6 +39,14 @@ class Settings(BaseSettings):
         le=256,
         description="candidates tried at once",
     )
+    model: str | None = Field(None, description="a model's name, scripted:FILE or replay:DIR; none: the repair policy")
+    base_url: str | None = Field(None, description="where the model is served, …/v1; commas separate several replicas")
+    first_token_s: float = Field(300.0, gt=0, description="how long an answer may take to begin")
+    between_tokens_s: float = Field(60.0, gt=0, description="how long an answer may pause")
+    price_prompt: float | None = Field(None, ge=0, description="US dollars for a million prompt tokens")
+    price_cached: float | None = Field(None, ge=0, description="the same, for those that come from the server's cache")
+    price_completion: float | None = Field(None, ge=0, description="the same, for tokens of answers")
+    secrets: list[str] = Field(default=[], description="environment variables whose values are never written down")
 
     @classmethod
     def settings_customise_sources(
@@ -49,4 +58,10 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         file = _xdg("XDG_CONFIG_HOME", ".config") / "config.toml"
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)
+        usual = {"base_url": url} if (url := os.environ.get("OPENAI_BASE_URL")) else {}
+        return (
+            init_settings,
+            env_settings,
+            InitSettingsSource(settings_cls, usual),
+            TomlConfigSettingsSource(settings_cls, toml_file=file),
+        )

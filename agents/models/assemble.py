@@ -1,0 +1,104 @@
+"""Chunks of a streamed answer -> the answer. Pure: no clock, no network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from agents.errors import AnswerGarbled
+from agents.models.turn import Choice, TokenLogprob, ToolCall, Usage
+
+
+class _Part:
+    """One of the `n` answers, half written."""
+
+    def __init__(self) -> None:
+        self.text: list[str] = []
+        self.reasoning: list[str] = []
+        self.calls: dict[int, dict[str, str]] = {}
+        self.logprobs: list[TokenLogprob] = []
+        self.finish: str | None = None
+        self.pieces = 0  # chunks that held something: as good as tokens, when the server does not say
+
+
+class Assembly:
+    """Collects the chunks of one streamed answer."""
+
+    def __init__(self) -> None:
+        self._parts: dict[int, _Part] = {}
+        self._usage: Mapping[str, Any] | None = None
+        self.model = ""
+
+    def add(self, chunk: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
+        """Take one chunk; yields the pieces of text in it, each with the index of its answer. Raises AnswerGarbled."""
+        try:
+            self.model = chunk.get("model") or self.model
+            self._usage = chunk.get("usage") or self._usage
+            pieces = [self._take(choice) for choice in chunk.get("choices") or ()]
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise AnswerGarbled(f"a chunk of the answer is not of the protocol: {str(chunk)[:160]}") from error
+        return (piece for piece in pieces if piece[1])
+
+    def _take(self, choice: Mapping[str, Any]) -> tuple[int, str]:
+        index = int(choice.get("index") or 0)
+        part = self._parts.setdefault(index, _Part())
+        delta = choice.get("delta") or {}
+        text = str(delta.get("content") or "")
+        reasoning = str(delta.get("reasoning") or delta.get("reasoning_content") or "")
+        calls = delta.get("tool_calls") or ()
+        part.text.append(text)
+        part.reasoning.append(reasoning)
+        for call in calls:
+            whole = part.calls.setdefault(int(call.get("index") or 0), {"id": "", "name": "", "arguments": ""})
+            function = call.get("function") or {}
+            whole["id"] = call.get("id") or whole["id"]
+            whole["name"] += function.get("name") or ""
+            whole["arguments"] += function.get("arguments") or ""
+        for each in (choice.get("logprobs") or {}).get("content") or ():
+            top = tuple((other["token"], float(other["logprob"])) for other in each.get("top_logprobs") or ())
+            part.logprobs.append(TokenLogprob(each["token"], float(each["logprob"]), top))
+        part.pieces += bool(text or reasoning or calls)
+        part.finish = choice.get("finish_reason") or part.finish
+        return index, text
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything was written."""
+        return any(part.pieces for part in self._parts.values())
+
+    def longest(self) -> int:
+        """Chunks of the longest of the answers."""
+        return max((part.pieces for part in self._parts.values()), default=0)
+
+    def ended(self, n: int) -> bool:
+        """Whether all `n` answers ended, as the server says."""
+        return len(self._parts) >= n and all(part.finish is not None for part in self._parts.values())
+
+    def empty(self) -> bool:
+        """Whether no answer holds anything but blanks."""
+        return not any("".join(part.text).strip() or part.calls for part in self._parts.values())
+
+    def choices(self) -> tuple[Choice, ...]:
+        """What there is, in the order of the answers; one without an end counts as cut off ("length")."""
+        return tuple(
+            Choice(
+                text="".join(part.text),
+                tool_calls=tuple(ToolCall(**call) for _, call in sorted(part.calls.items())),
+                finish=part.finish or "length",
+                reasoning="".join(part.reasoning),
+                logprobs=tuple(part.logprobs),
+            )
+            for _, part in sorted(self._parts.items())
+        )
+
+    def usage(self, prompt_estimate: int) -> Usage:
+        """Tokens as the server counted them, else as counted here: the estimate, and one for each chunk."""
+        try:
+            if self._usage is not None:
+                details = self._usage.get("prompt_tokens_details") or {}
+                cached = details.get("cached_tokens")
+                prompt, completion = int(self._usage["prompt_tokens"]), int(self._usage.get("completion_tokens") or 0)
+                return Usage(prompt, completion, None if cached is None else int(cached))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise AnswerGarbled(f"the answer's usage is not of the protocol: {str(self._usage)[:160]}") from error
+        return Usage(prompt_estimate, sum(part.pieces for part in self._parts.values()), estimated=True)

@@ -1,0 +1,45 @@
+"""What must never be written down: the values of some environment variables, and whatever looks like a key."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+ALWAYS = ("OPENAI_API_KEY", "RUNOFF_TOKEN", "VLLM_API_KEY", "HF_TOKEN", "ANTHROPIC_API_KEY", "GITHUB_TOKEN")
+_SHORTEST = 6  # a shorter value is a word that texts hold anyway
+_PATTERNS = (
+    (re.compile(r"(?i)\b(authorization[\"']?\s*[:=]\s*[\"']?(?:bearer|basic|token)\s+)[^\s\"',;]+"), r"\1[removed]"),
+    (re.compile(r"(?i)\b((?:api|x-api)-key[\"']?\s*[:=]\s*[\"']?)[^\s\"',;]+"), r"\1[removed]"),
+    (re.compile(r"\bsk-[A-Za-z0-9_-]{16,}"), "[key removed]"),
+    (re.compile(r"\b(?:ghp|gho|ghs|hf)_[A-Za-z0-9]{20,}"), "[key removed]"),
+)
+
+
+class Secrets:
+    """Removes secrets from texts and from whatever is made of texts. names: more environment variables than ALWAYS."""
+
+    def __init__(self, names: Iterable[str] = (), environ: Mapping[str, str] | None = None) -> None:
+        environ = os.environ if environ is None else environ
+        found = {name: environ.get(name, "") for name in (*ALWAYS, *names)}
+        known = {value: name for name, value in found.items() if len(value) >= _SHORTEST}
+        self._known = sorted(known.items(), key=lambda pair: -len(pair[0]))  # one may be a part of another
+
+    def clean(self, text: str) -> str:
+        """The text without its secrets."""
+        for value, name in self._known:
+            text = text.replace(value, f"[{name} removed]")
+        for pattern, instead in _PATTERNS:
+            text = pattern.sub(instead, text)
+        return text
+
+    def clean_data(self, data: Any) -> Any:
+        """The same for JSON data: every text in it, keys too."""
+        if isinstance(data, str):
+            return self.clean(data)
+        if isinstance(data, Mapping):
+            return {self.clean(str(key)): self.clean_data(value) for key, value in data.items()}
+        if isinstance(data, (list, tuple)):
+            return [self.clean_data(each) for each in data]
+        return data
