@@ -17,7 +17,12 @@ from typing import Protocol
 from agents.models.account import CALLED, FAILED, Account
 from agents.models.client import Retry, ServedModel
 from agents.models.endpoint import Endpoint, Patience
+from agents.models.metered import Metered
 from agents.models.metrics import ServerLoad, read_load
+from agents.models.recall import Recalling
+from agents.models.record import Recorder
+from agents.models.replay import Replay
+from agents.models.scripted import Scripted
 from agents.models.secrets import Secrets
 from agents.models.turn import (
     Choice,
@@ -70,13 +75,18 @@ __all__ = [
     "Choice",
     "Delta",
     "Endpoint",
+    "Metered",
     "Model",
     "ModelAnswer",
     "ModelRequest",
     "OnDelta",
     "Patience",
     "Prices",
+    "Recalling",
+    "Recorder",
+    "Replay",
     "Retry",
+    "Scripted",
     "Secrets",
     "ServedModel",
     "ServerLoad",

@@ -1,0 +1,61 @@
+"""From the name that a user gives to a Model: NAME at the endpoints of the settings, scripted:FILE, or replay:DIR."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from agents.errors import NoSuchModel
+from agents.models import Model
+from agents.models.account import Account
+from agents.models.client import Retry, ServedModel
+from agents.models.endpoint import Endpoint, Patience
+from agents.models.metered import Metered
+from agents.models.replay import Replay
+from agents.models.scripted import Scripted
+from agents.models.secrets import Secrets
+from agents.models.turn import Prices
+from agents.settings import Settings
+
+DEFAULT_BASE_URL = "http://127.0.0.1:8000/v1"  # where vLLM listens
+
+
+async def open_model(
+    name: str, settings: Settings, account: Account, *, base_url: str | None = None, retry: Retry | None = None
+) -> Model:
+    """Open a model; what is wrong with its name, address or key is said here, before any work.
+
+    base_url: goes before the settings'. Raises ModelError.
+    """
+    kind, colon, where = name.partition(":")
+    if colon and kind == "scripted":
+        return Metered(Scripted.load(Path(where)), account)
+    if colon and kind == "replay":
+        return Metered(Replay(Path(where), secrets(settings)), account)
+    if not name.strip():
+        raise NoSuchModel("the model's name is empty; runoff model check lists what an endpoint has")
+    model = ServedModel(endpoints(name, settings, base_url), account, retry=retry)
+    try:
+        await model.open()
+    except BaseException:
+        await model.close()
+        raise
+    return model
+
+
+def endpoints(name: str, settings: Settings, base_url: str | None = None) -> list[Endpoint]:
+    """The endpoints of a model: the given address, else the settings', else where vLLM listens. Commas separate several."""
+    addresses = [each.strip() for each in (base_url or settings.base_url or DEFAULT_BASE_URL).split(",")]
+    patience = Patience(settings.first_token_s, settings.between_tokens_s)
+    key = os.environ.get("OPENAI_API_KEY")
+    return [Endpoint(each, name, key=key, patience=patience) for each in dict.fromkeys(filter(None, addresses))]
+
+
+def prices(settings: Settings) -> Prices:
+    """What the settings say of prices."""
+    return Prices(settings.price_prompt, settings.price_completion, settings.price_cached)
+
+
+def secrets(settings: Settings) -> Secrets:
+    """What must not be written down, with the environment variables that the settings name."""
+    return Secrets(settings.secrets)

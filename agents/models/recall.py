@@ -1,0 +1,50 @@
+"""Answers that were paid for before a crash are not asked for again: the Journal says which, the file store has them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from agents.models.account import CALLED
+from agents.models.metrics import ServerLoad
+from agents.models.turn import Delta, ModelAnswer, ModelRequest, OnDelta, request_hash
+from memory import FileStore, Journal
+
+if TYPE_CHECKING:
+    from agents.models import Model
+
+
+class Recalling:
+    """A model that looks first into what this Run's Journal held when it was opened.
+
+    An answer counts when trajectory, step and question are the same; it costs nothing and is not journaled anew.
+    """
+
+    def __init__(self, inner: Model, journal: Journal, files: FileStore) -> None:
+        self._inner = inner
+        self._files = files
+        self.name = inner.name
+        called = (event.data for event in journal.events() if event.kind == CALLED and event.data.get("answer"))
+        self._known = {(each["trajectory"], each["step"], each["request"]): each["answer"] for each in called}
+
+    @property
+    def context_tokens(self) -> int | None:
+        return self._inner.context_tokens
+
+    async def complete(self, request: ModelRequest, *, on_delta: OnDelta | None = None) -> ModelAnswer:
+        """The answer of before, its texts in one piece each, or a new one."""
+        key = (request.trajectory, request.step, request_hash(request.asked(), self.name))
+        digest = self._known.get(key)
+        if digest is None:
+            return await self._inner.complete(request, on_delta=on_delta)
+        answer = ModelAnswer.from_json(json.loads(self._files.get(digest)))
+        if on_delta is not None:
+            for index, choice in enumerate(answer.choices):
+                on_delta(Delta(choice.text, index))
+        return answer
+
+    async def load(self, issue: str) -> ServerLoad | None:
+        return await self._inner.load(issue)
+
+    async def close(self) -> None:
+        await self._inner.close()

@@ -1,0 +1,141 @@
+"""The record of a run's calls: DIR/<trajectory>.jsonl, one whole line for each call, without secrets.
+
+A line: {"step", "hash", "model", "same", "request", "answer" | "error"}. A history only grows, so that a request holds
+the messages that are new: the first `same` of them are those of the line before. `hash` is of the request as a whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agents.errors import BadModelFile, ModelError
+from agents.models.metrics import ServerLoad
+from agents.models.secrets import Secrets
+from agents.models.turn import Message, ModelAnswer, ModelRequest, OnDelta, request_hash
+
+if TYPE_CHECKING:
+    from agents.models import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One call of a record: what was asked (ModelRequest.asked), and what came."""
+
+    step: int
+    hash: str
+    model: str
+    asked: Mapping[str, Any]
+    answer: ModelAnswer | None
+    error: tuple[str, str] | None
+
+
+class Recorder:
+    """A model whose calls are written down as they happen."""
+
+    def __init__(self, inner: Model, directory: Path, secrets: Secrets | None = None) -> None:
+        """Raises BadModelFile when the directory cannot be made."""
+        self._inner = inner
+        self._directory = directory
+        self._secrets = secrets or Secrets()
+        self._last: dict[str, list[Message]] = {}
+        self.name = inner.name
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BadModelFile(f"the record {directory} cannot be made: {error.strerror}") from error
+
+    @property
+    def context_tokens(self) -> int | None:
+        return self._inner.context_tokens
+
+    async def complete(self, request: ModelRequest, *, on_delta: OnDelta | None = None) -> ModelAnswer:
+        """Ask the model, and write down the call before its answer is used."""
+        try:
+            answer = await self._inner.complete(request, on_delta=on_delta)
+        except ModelError as error:
+            self._write(request, {"error": {"kind": type(error).__name__, "why": str(error)}})
+            raise
+        self._write(request, {"answer": answer.as_json()})
+        return answer
+
+    async def load(self, issue: str) -> ServerLoad | None:
+        return await self._inner.load(issue)
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+    def _write(self, request: ModelRequest, outcome: Mapping[str, Any]) -> None:
+        asked = self._secrets.clean_data(request.asked())
+        before = self._last.get(request.trajectory)
+        same = _common(before or [], asked["messages"])
+        line = {
+            "step": request.step,
+            "hash": request_hash(asked, self.name),
+            "model": self.name,
+            "same": same,
+            "request": asked | {"messages": asked["messages"][same:]},
+            **self._secrets.clean_data(outcome),
+        }
+        path = path_of(self._directory, request.trajectory)
+        if before is None:
+            _cut_torn_line(path)
+        data = json.dumps(line).encode() + b"\n"
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.write(handle, data)
+        finally:
+            os.close(handle)
+        self._last[request.trajectory] = asked["messages"]
+
+
+def path_of(directory: Path, trajectory: str) -> Path:
+    """The file of a trajectory's calls."""
+    if re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}", trajectory):
+        return directory / f"{trajectory}.jsonl"
+    return directory / f"_{hashlib.sha256(trajectory.encode()).hexdigest()[:16]}.jsonl"  # no name for a file
+
+
+def read_record(path: Path) -> Iterator[Recorded]:
+    """The calls of one file, in order; a last line without an end is what a crash left, and is skipped.
+
+    Raises BadModelFile when it cannot be read, or a line is not what Recorder writes.
+    """
+    try:
+        lines = path.read_bytes().split(b"\n")[:-1]
+    except OSError as error:
+        raise BadModelFile(f"the record {path} cannot be read: {error.strerror}") from error
+    messages: list[Message] = []
+    for number, line in enumerate(lines, 1):
+        try:
+            data = json.loads(line)
+            messages = [*messages[: data["same"]], *data["request"]["messages"]]
+            failed = data.get("error")
+            yield Recorded(
+                step=data["step"],
+                hash=data["hash"],
+                model=data["model"],
+                asked=data["request"] | {"messages": messages},
+                answer=None if failed else ModelAnswer.from_json(data["answer"]),
+                error=(failed["kind"], failed["why"]) if failed else None,
+            )
+        except (AttributeError, KeyError, TypeError, ValueError) as fault:
+            raise BadModelFile(f"the record {path}, line {number}, is damaged: {fault!r}") from fault
+
+
+def _common(before: list[Message], now: list[Message]) -> int:
+    """How many messages both begin with."""
+    pairs = zip(before, now, strict=False)
+    return next((index for index, (old, new) in enumerate(pairs) if old != new), min(len(before), len(now)))
+
+
+def _cut_torn_line(path: Path) -> None:
+    """Take away what a crash left behind the last whole line, so that the next line begins on its own."""
+    if path.exists() and not (data := path.read_bytes()).endswith(b"\n"):
+        os.truncate(path, data.rfind(b"\n") + 1)

@@ -1,0 +1,79 @@
+"""A model that answers from a record, byte for byte, and says where a run leaves it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from agents import errors
+from agents.errors import BadModelFile, ReplayDiverged
+from agents.models.record import Recorded, path_of, read_record
+from agents.models.secrets import Secrets
+from agents.models.turn import ModelAnswer, ModelRequest, request_hash
+
+_SHOWN = 120
+
+
+class Replay:
+    """Answers by (trajectory, step). Of a call that was recorded twice (a run that was resumed), the last counts."""
+
+    endpoint = "replay"
+
+    def __init__(self, directory: Path, secrets: Secrets | None = None) -> None:
+        """Raises BadModelFile when there is no record in the directory."""
+        self._directory = directory
+        self._secrets = secrets or Secrets()
+        self._calls: dict[str, dict[int, Recorded]] = {}
+        first = next(iter(sorted(directory.glob("*.jsonl"))), None)
+        newest = next(read_record(first), None) if first else None
+        if newest is None:
+            raise BadModelFile(f"{directory} holds no record; make one with --record {directory}")
+        self.name = newest.model
+
+    async def answer(self, request: ModelRequest) -> ModelAnswer:
+        """What was answered then. Raises ReplayDiverged, and what the recorded call raised."""
+        recorded = self._recorded(request.trajectory).get(request.step)
+        where = f"trajectory {request.trajectory or '-'}, step {request.step}"
+        if recorded is None:
+            text = f"{where}: the recorded run made no such call; it took another way"
+            raise ReplayDiverged(text, request.trajectory, request.step, None)
+        asked = self._secrets.clean_data(request.asked())
+        if request_hash(asked, recorded.model) != recorded.hash:
+            message, what = _difference(recorded.asked, json.loads(json.dumps(asked)))
+            raise ReplayDiverged(f"{where}: {what}", request.trajectory, request.step, message)
+        if recorded.answer is not None:
+            return recorded.answer
+        assert recorded.error is not None, "a line holds an answer or an error"
+        kind = getattr(errors, recorded.error[0], errors.ModelError)
+        raise kind(recorded.error[1])
+
+    def _recorded(self, trajectory: str) -> dict[int, Recorded]:
+        if trajectory not in self._calls:
+            path = path_of(self._directory, trajectory)
+            self._calls[trajectory] = {each.step: each for each in read_record(path)} if path.exists() else {}
+        return self._calls[trajectory]
+
+
+def _difference(recorded: Mapping[str, Any], asked: Mapping[str, Any]) -> tuple[int | None, str]:
+    """The index of the first message that differs, and the difference in words."""
+    pairs: Sequence[tuple[Any, Any]] = list(zip_longest(recorded["messages"], asked["messages"]))
+    for index, (old, new) in enumerate(pairs):
+        if old != new:
+            return index, f"message {index} is {_near(new, old)}, and was {_near(old, new)} when it was recorded"
+    names = [name for name in asked if name != "messages" and asked[name] != recorded.get(name)]
+    return None, f"the messages are the same, but {', '.join(names) or 'something else'} differs from the record"
+
+
+def _near(message: Any, other: Any) -> str:
+    """A message, from shortly before where it leaves the other one."""
+    if message is None:
+        return "missing"
+    text, with_it = json.dumps(message), json.dumps(other)
+    pairs = zip(text, with_it, strict=False)
+    start = next((at for at, (left, right) in enumerate(pairs) if left != right), min(len(text), len(with_it)))
+    begin = max(0, start - _SHOWN // 2)
+    shown = text[begin : begin + _SHOWN]
+    return f"{'…' if begin else ''}{shown}{'…' if begin + _SHOWN < len(text) else ''}"
