@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from agents.models.account import CALLED, FAILED, Account
+from agents.models.admission import Admission, Place
 from agents.models.client import Retry, ServedModel
 from agents.models.endpoint import Endpoint, Patience
 from agents.models.metered import Metered
@@ -72,6 +73,7 @@ __all__ = [
     "CALLED",
     "FAILED",
     "Account",
+    "Admission",
     "Choice",
     "Delta",
     "Endpoint",
@@ -81,6 +83,7 @@ __all__ = [
     "ModelRequest",
     "OnDelta",
     "Patience",
+    "Place",
     "Prices",
     "Recalling",
     "Recorder",

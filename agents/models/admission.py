@@ -1,0 +1,141 @@
+"""How many trajectories may live at once: as many as the server's KV cache holds.
+
+Overcommitting it costs more than anything else: every turn then finds its prefix evicted, and computes it anew. So a new
+trajectory waits until the tokens in use and its own fit, and while requests wait at the server (they would wait too, and
+push others out).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from agents.models.metrics import ServerLoad
+
+Reader = Callable[[], Awaitable[ServerLoad | None]]
+_RECHECK_S = 1.0
+_SHARE = 0.95  # of the cache: blocks are filled in part, and answers are being written
+
+
+class Place:
+    """A live trajectory's share of the cache. tokens: its context now, or what it is expected to become if that is more."""
+
+    def __init__(self, admission: Admission, issue: str, expected: int) -> None:
+        self._admission = admission
+        self.issue = issue
+        self.tokens = expected
+
+    def uses(self, tokens: int) -> None:
+        """The context has this many tokens now (prompt and answer of the last call). It does not shrink."""
+        if tokens > self.tokens:
+            self.tokens = tokens
+            self._admission._look()
+
+
+class Admission:
+    """Lets trajectories in, in the order in which they came.
+
+    reader: reads the server's load, None when it says nothing (then only `most` counts). most: trajectories at once,
+    whatever the cache holds; None for no limit. The first one is always let in.
+    """
+
+    def __init__(self, reader: Reader | None = None, *, most: int | None = None, recheck_s: float = _RECHECK_S) -> None:
+        self._reader = reader
+        self._most = most
+        self._recheck_s = recheck_s
+        self._live: list[Place] = []
+        self._shared: dict[str, int] = {}
+        self._queue: deque[tuple[Place, asyncio.Future[None]]] = deque()
+        self._watch: asyncio.Task[None] | None = None
+        self._busy = False
+        self.kv_tokens: int | None = None
+        self.peak = 0  # the most trajectories that were live at once
+
+    @asynccontextmanager
+    async def place(self, expected: int, *, issue: str = "", shared: int = 0) -> AsyncIterator[Place]:
+        """Wait for room, and hold it while the block runs.
+
+        expected: tokens that the trajectory's context will have. shared: how many of them are the prefix that it has in
+        common with its issue's other trajectories; they count once.
+        """
+        self._shared[issue] = max(self._shared.get(issue, 0), shared)
+        place = Place(self, issue, expected)
+        await self._enter(place)
+        try:
+            yield place
+        finally:
+            self._live.remove(place)
+            self._look()
+
+    @property
+    def live(self) -> int:
+        return len(self._live)
+
+    @property
+    def waiting(self) -> int:
+        return len(self._queue)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of all live trajectories, each issue's shared prefix once."""
+        return self._tokens(self._live)
+
+    def _tokens(self, places: list[Place]) -> int:
+        siblings = Counter(place.issue for place in places)
+        twice = sum((many - 1) * self._shared.get(issue, 0) for issue, many in siblings.items())
+        return sum(place.tokens for place in places) - twice
+
+    async def _enter(self, place: Place) -> None:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.append((place, turn))
+        if self._reader is not None and self._watch is None:
+            self._watch = asyncio.create_task(self._watching())
+        elif self._reader is None:
+            self._look()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():  # it was let in just then
+                self._live.remove(place)
+            else:
+                self._queue = deque(each for each in self._queue if each[0] is not place)
+            self._look()
+            raise
+
+    def _look(self) -> None:
+        """Let in whoever fits now."""
+        while self._queue and self._fits(self._queue[0][0]):
+            place, turn = self._queue.popleft()
+            self._live.append(place)
+            self.peak = max(self.peak, len(self._live))
+            turn.set_result(None)
+
+    def _fits(self, place: Place) -> bool:
+        if not self._live:
+            return True
+        if self._most is not None and len(self._live) >= self._most:
+            return False
+        if self._busy:
+            return False
+        return self.kv_tokens is None or self._tokens([*self._live, place]) <= self.kv_tokens * _SHARE
+
+    async def _watching(self) -> None:
+        """Read the server's load as long as somebody waits; nobody else reads it."""
+        assert self._reader is not None
+        try:
+            while self._queue:
+                load = await self._reader()
+                self._busy = load is not None and load.waiting > 0
+                self.kv_tokens = self.kv_tokens if load is None else load.kv_tokens
+                self._look()
+                if self._queue:
+                    await asyncio.sleep(self._recheck_s)
+        except Exception as error:
+            while self._queue:  # nobody else would wake them
+                self._queue.popleft()[1].set_exception(error)
+            raise
+        finally:
+            self._watch = None
+            self._busy = False
