@@ -5,22 +5,11 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 
+from agents.findings import Finding
 from agents.settings import Settings
 from memory import Store, StoreUnusable
 from workspaces import diagnose
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at. needed: no Run can start without it."""
-
-    name: str
-    ok: bool
-    detail: str
-    remedy: str = ""
-    needed: bool = False
 
 
 async def examine(settings: Settings) -> list[Finding]:

@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     )
     model: str | None = Field(None, description="a model's name, scripted:FILE or replay:DIR; none: the repair policy")
     base_url: str | None = Field(None, description="where the model is served, …/v1; commas separate several replicas")
+    vllm: Path | None = Field(None, description="the vllm program, or the environment that it is installed in")
     first_token_s: float = Field(300.0, gt=0, description="how long an answer may take to begin")
     between_tokens_s: float = Field(60.0, gt=0, description="how long an answer may pause")
     price_prompt: float | None = Field(None, ge=0, description="US dollars for a million prompt tokens")

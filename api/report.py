@@ -8,7 +8,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from agents.doctor import Finding
+from agents.findings import Finding
 from memory import RunRecord
 from selection import Verdict
 
