@@ -10,9 +10,12 @@ import functools
 import os
 import shutil
 import subprocess
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
+
+from tests.vllm_server import PLACE, VllmServer
 
 REQUIRED = set(os.environ.get("RUNOFF_REQUIRE", "").split())
 _skipped: list[str] = []
@@ -33,11 +36,25 @@ def missing(need: str) -> str | None:
         return None
     if need == "redis":
         return None if shutil.which("redis-server") else "redis-server is not installed: apt-get install redis-server"
+    if need == "vllm":
+        ready = (PLACE / "venv" / "bin" / "vllm").exists() and (PLACE / "tiny" / "config.json").exists()
+        return None if ready else f"there is no vLLM in {PLACE}: sh tests/vllm.sh"
     return None
 
 
+@pytest.fixture(scope="session")
+def vllm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VllmServer]:
+    """A real vLLM server; for tests that are marked `vllm`."""
+    server = VllmServer(tmp_path_factory.mktemp("vllm"))
+    server.start()
+    yield server
+    processes = server.processes()
+    server.stop()
+    assert not [pid for pid in processes if Path(f"/proc/{pid}").exists()]
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    for need in ("bubblewrap", "docker", "redis"):
+    for need in ("bubblewrap", "docker", "redis", "vllm"):
         if item.get_closest_marker(need) and (reason := missing(need)):
             pytest.skip(reason)
 
