@@ -13,7 +13,7 @@ import typer
 
 from agents.request import Request
 from agents.settings import Settings
-from api import report
+from api import model_commands, report
 from api.errors import BAD_INPUT, one_line
 from api.plan_command import plan_command
 from api.progress import ProgressView
@@ -34,6 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(model_commands.app, name="model")
 
 
 def main() -> None:

@@ -17,8 +17,10 @@ _INTRODUCTION = """# Command line
 Made by `python docs/make_cli.py` from each command's `--help`.
 
 Settings come from the command line, else from the environment (`RUNOFF_STATE_DIR`, `RUNOFF_SANDBOX`, `RUNOFF_IMAGE`,
-`RUNOFF_PYTHON`, `RUNOFF_BUDGET`, `RUNOFF_WORKERS`), else from `$XDG_CONFIG_HOME/runoff/config.toml`
-(`sandbox = "docker"`), else from the defaults.
+`RUNOFF_PYTHON`, `RUNOFF_BUDGET`, `RUNOFF_WORKERS`, `RUNOFF_MODEL`, `RUNOFF_BASE_URL`, `RUNOFF_VLLM`, …), else from
+`OPENAI_BASE_URL`, else
+`$XDG_CONFIG_HOME/runoff/config.toml` (`sandbox = "docker"`), else from the defaults. A model's key comes from
+`OPENAI_API_KEY` alone.
 """
 
 
@@ -26,10 +28,17 @@ def render() -> str:
     """The page's text."""
     from api.cli import app
 
-    commands: dict[str, object] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     sections = [_section(["runoff"], [])]
-    sections += [_section(["runoff", name], [name]) for name in commands]
+    sections += [_section(["runoff", *words], words) for words in _words(typer.main.get_command(app))]
     return "\n".join([_INTRODUCTION, *sections])
+
+
+def _words(command: object) -> list[list[str]]:
+    """The words of each command below a group, a group's own before those of its members."""
+    members: dict[str, object] = getattr(command, "commands", {})
+    return [
+        words for name, member in members.items() for words in ([name], *([name, *more] for more in _words(member)))
+    ]
 
 
 def _section(title: list[str], arguments: list[str]) -> str:
