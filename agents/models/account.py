@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Any
 
 from agents.models.secrets import Secrets
-from agents.models.turn import ModelAnswer, ModelRequest, Prices, Usage, request_hash
+from agents.models.turn import ModelAnswer, ModelRequest, Prices, Usage, request_hash, size_of
 from memory import Amounts, FileStore, Journal, Ledger
 
 CALLED = "model.called"  # a call that was answered and settled
@@ -59,7 +59,7 @@ class Account:
 
         Raises LimitExceeded before the call when they do not fit the budget.
         """
-        size = _size(request)
+        size = size_of(request)
         spend = Spend(self._estimate(size))
         most = Usage(spend.estimate, request.n * request.max_tokens)
         reservation = self._ledger.reserve(request.stage, self._amounts(most))
@@ -124,8 +124,3 @@ class Account:
             return
         seen, known = usage.prompt / size, self._tokens_per_byte
         self._tokens_per_byte = seen if known is None or seen > known else known + (seen - known) / 8
-
-
-def _size(request: ModelRequest) -> int:
-    """Bytes that a tokenizer makes tokens of, about."""
-    return len(json.dumps([list(request.messages), list(request.tools)], ensure_ascii=False, default=dict)) + 1

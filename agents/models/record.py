@@ -44,6 +44,7 @@ class Recorder:
         self._inner = inner
         self._directory = directory
         self._secrets = secrets or Secrets()
+        self._cleaned = Cleaned(self._secrets)
         self._last: dict[str, list[Message]] = {}
         self.name = inner.name
         try:
@@ -72,7 +73,7 @@ class Recorder:
         await self._inner.close()
 
     def _write(self, request: ModelRequest, outcome: Mapping[str, Any]) -> None:
-        asked = self._secrets.clean_data(request.asked())
+        asked = self._cleaned.asked(request)
         before = self._last.get(request.trajectory)
         same = _common(before or [], asked["messages"])
         line = {
@@ -93,6 +94,24 @@ class Recorder:
         finally:
             os.close(handle)
         self._last[request.trajectory] = asked["messages"]
+
+
+class Cleaned:
+    """Requests without secrets. A trajectory's history only grows, so that each message is looked through once."""
+
+    def __init__(self, secrets: Secrets) -> None:
+        self._secrets = secrets
+        self._known: dict[str, tuple[list[Message], list[Message]]] = {}
+
+    def asked(self, request: ModelRequest) -> dict[str, Any]:
+        """`request.asked()` without secrets."""
+        asked = request.asked()
+        messages = asked.pop("messages")
+        before, cleaned = self._known.get(request.trajectory, ([], []))
+        same = _common(before, messages)
+        cleaned = [*cleaned[:same], *self._secrets.clean_data(messages[same:])]
+        self._known[request.trajectory] = (messages, cleaned)
+        return {"messages": cleaned, **self._secrets.clean_data(asked)}
 
 
 def path_of(directory: Path, trajectory: str) -> Path:

@@ -10,7 +10,7 @@ from typing import Any
 
 from agents import errors
 from agents.errors import BadModelFile, ReplayDiverged
-from agents.models.record import Recorded, path_of, read_record
+from agents.models.record import Cleaned, Recorded, path_of, read_record
 from agents.models.secrets import Secrets
 from agents.models.turn import ModelAnswer, ModelRequest, request_hash
 
@@ -25,7 +25,7 @@ class Replay:
     def __init__(self, directory: Path, secrets: Secrets | None = None) -> None:
         """Raises BadModelFile when there is no record in the directory."""
         self._directory = directory
-        self._secrets = secrets or Secrets()
+        self._cleaned = Cleaned(secrets or Secrets())
         self._calls: dict[str, dict[int, Recorded]] = {}
         first = next(iter(sorted(directory.glob("*.jsonl"))), None)
         newest = next(read_record(first), None) if first else None
@@ -40,7 +40,7 @@ class Replay:
         if recorded is None:
             text = f"{where}: the recorded run made no such call; it took another way"
             raise ReplayDiverged(text, request.trajectory, request.step, None)
-        asked = self._secrets.clean_data(request.asked())
+        asked = self._cleaned.asked(request)
         if request_hash(asked, recorded.model) != recorded.hash:
             message, what = _difference(recorded.asked, json.loads(json.dumps(asked)))
             raise ReplayDiverged(f"{where}: {what}", request.trajectory, request.step, message)

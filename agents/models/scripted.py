@@ -21,7 +21,7 @@ from typing import Any, Self
 
 from agents import errors
 from agents.errors import BadModelFile, ModelError
-from agents.models.turn import Choice, ModelAnswer, ModelRequest, ToolCall, Usage
+from agents.models.turn import Choice, ModelAnswer, ModelRequest, ToolCall, Usage, size_of
 
 Said = str | Mapping[str, Any]
 Script = Callable[[ModelRequest], Said]
@@ -73,9 +73,8 @@ class Scripted:
         except (AttributeError, KeyError, TypeError) as error:
             where = f"trajectory {request.trajectory or '-'}, step {request.step}"
             raise BadModelFile(f"the script's answer for {where} is no answer: {error!r}") from error
-        size = sum(len(json.dumps(message, default=dict)) for message in request.messages)
         written = sum(len(each.text) + sum(len(call.arguments) for call in each.tool_calls) for each in choices)
-        usage = Usage(prompt=size // 4, completion=written // 4 + 1, cached=0)
+        usage = Usage(prompt=size_of(request) // 4, completion=written // 4 + 1, cached=0)
         return ModelAnswer(choices, usage, self.name, self.endpoint, seconds=self._delay_s)
 
 

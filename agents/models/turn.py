@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -173,8 +174,32 @@ class Prices:
 
 def request_hash(asked: Mapping[str, Any], model: str) -> str:
     """Names a question: equal questions to the same model have equal hashes (64 hexadecimal digits)."""
-    text = json.dumps({"model": model, **asked}, sort_keys=True, separators=(",", ":"), default=dict)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    messages = [_weigh(message)[0] for message in asked["messages"]]
+    return hashlib.sha256(_encoded({"model": model, **asked, "messages": messages})).hexdigest()
+
+
+def size_of(request: ModelRequest) -> int:
+    """Bytes of a request that a tokenizer makes tokens of, about."""
+    return sum(_weigh(message)[1] for message in (*request.messages, *request.tools)) + 1
+
+
+def _weigh(message: Message) -> tuple[str, int]:
+    """Digest and size of a message. A history is sent again with every turn, so texts that were weighed are known."""
+    try:
+        return _weigh_texts(tuple(message.items()))
+    except TypeError:  # it holds more than texts: tool calls
+        return _weigh_texts.__wrapped__(tuple(message.items()))
+
+
+@functools.lru_cache(maxsize=2048)
+def _weigh_texts(items: tuple[tuple[str, Any], ...]) -> tuple[str, int]:
+    data = _encoded(dict(items))
+    return hashlib.sha256(data).hexdigest(), len(data)
+
+
+def _encoded(data: Any) -> bytes:
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=dict)
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _choice(data: Mapping[str, Any]) -> Choice:
