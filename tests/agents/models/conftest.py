@@ -49,7 +49,12 @@ def asks(text: str = "hi", **more: Any) -> ModelRequest:
 
 
 def served(
-    books: Books, *urls: str, first_s: float = 2.0, between_s: float = 2.0, retry: Retry = QUICK, key: str | None = None
+    books: Books,
+    *urls: str,
+    first_s: float = 20.0,
+    between_s: float = 20.0,
+    retry: Retry = QUICK,
+    key: str | None = None,
 ) -> ServedModel:
     patience = Patience(first_s, between_s)
     return ServedModel([Endpoint(url, "m", key=key, patience=patience) for url in urls], books.account, retry=retry)
