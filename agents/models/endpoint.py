@@ -58,12 +58,8 @@ class Endpoint:
     """A server, the model that is asked there, and the connections to it."""
 
     def __init__(self, base_url: str, model: str, *, key: str | None = None, patience: Patience | None = None) -> None:
-        parts = urlsplit(base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise NoSuchEndpoint(f"{base_url!r} is no address of a model server; write e.g. http://127.0.0.1:8000/v1")
-        host = parts.netloc.rpartition("@")[2]
-        self.name = f"{parts.scheme}://{host}{parts.path.rstrip('/')}"  # without credentials: it is written down
-        self.root = f"{parts.scheme}://{host}{parts.path.rstrip('/').removesuffix('/v1')}"
+        self.name = _address(base_url)
+        self.root = self.name.removesuffix("/v1")
         self.model = model
         self.facts = Facts()
         self._patience = patience or Patience()
@@ -163,7 +159,7 @@ class Endpoint:
         if not (cut or assembly.ended(request.n)):
             raise AnswerCut(f"{self.name}: the answer ended without an end (no finish_reason)")
         if assembly.empty():
-            raise EmptyAnswer(f"{self.name}: {self.model} answered nothing; ask again with another seed or temperature")
+            raise self._empty(assembly)
         return ModelAnswer(
             choices=assembly.choices(),
             usage=assembly.usage(estimate),
@@ -213,6 +209,11 @@ class Endpoint:
             body["extra_headers"] = {"X-data-parallel-rank": str(replica % self.facts.replicas)}
         return body | ({"extra_body": extra} if extra else {})
 
+    def _empty(self, assembly: Assembly) -> EmptyAnswer:
+        if any(choice.finish == "length" for choice in assembly.choices()):
+            return EmptyAnswer(f"{self.name}: {self.model} used up max_tokens before it answered; allow it more")
+        return EmptyAnswer(f"{self.name}: {self.model} answered nothing; ask again with another seed or temperature")
+
     def _must_stream(self, content_type: str) -> None:
         if not content_type.startswith("text/event-stream"):
             kind = content_type or "nothing"
@@ -229,6 +230,18 @@ class Endpoint:
         limit = self._patience.between_s if assembly.begun else self._patience.first_token_s
         what = "no further token" if assembly.begun else "no first token"
         return AnswerStalled(f"{self.name}: {what} in {limit:g} s")
+
+
+def _address(base_url: str) -> str:
+    """A base URL without credentials (it is written down) and without a slash at its end. Raises NoSuchEndpoint."""
+    try:
+        parts = urlsplit(base_url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:  # a port that is no number, a bracket that is not closed
+        usable = False
+    if not usable:
+        raise NoSuchEndpoint(f"{base_url!r} is no address of a model server; write e.g. http://127.0.0.1:8000/v1")
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
 
 
 def _limit(request: ModelRequest) -> int:

@@ -120,7 +120,8 @@ def _read(body: object) -> tuple[str, str | None, str | None]:
 
 
 def _short(text: str) -> str:
-    text = Secrets().clean(" ".join(text.split()))
+    """What a server says, fit for a line on a terminal: without secrets, control characters, or more than fits."""
+    text = Secrets().clean(" ".join("".join(each if each.isprintable() else " " for each in text).split()))
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 

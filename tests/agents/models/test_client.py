@@ -103,6 +103,12 @@ async def test_tool_calls_and_logprobs_are_put_together(books: Books) -> None:
         (error(422, "no such field"), RequestRefused, "no such field"),
         (status(200, "<html>hello</html>"), NoSuchEndpoint, "text/plain"),
         (raw(chunk(""), chunk(finish="stop"), usage(10, 1), DONE), EmptyAnswer, "answered nothing"),
+        (
+            raw(event({"choices": [{"delta": {"reasoning": "hm"}, "finish_reason": "length"}]}), DONE),
+            EmptyAnswer,
+            "allow it",
+        ),
+        (error(400, "red \x1b[31m text"), RequestRefused, r"red \[31m text"),
         (status(429, {"error": {"code": "insufficient_quota", "message": "pay"}}), KeyRefused, "nothing left"),
     ],
 )
@@ -281,7 +287,9 @@ async def test_a_lone_surrogate_is_refused_before_it_is_sent(books: Books) -> No
     assert not server.calls
 
 
-@pytest.mark.parametrize("url", ["", "localhost:8000", "ftp://host/v1", "http://", "http:///v1"])
+@pytest.mark.parametrize(
+    "url", ["", "localhost:8000", "ftp://host/v1", "http://", "http:///v1", "http://h:x/v1", "http://[::1/v1"]
+)
 def test_an_address_that_is_none(books: Books, url: str) -> None:
     with pytest.raises(NoSuchEndpoint, match=r"http://127\.0\.0\.1:8000/v1"):
         served(books, url)
