@@ -42,7 +42,6 @@ async def trajectory(
                 max_tokens=ANSWER,
                 stage="bench",
                 temperature=1.0,
-                seed=number,
                 issue="i",
                 trajectory=str(number),
                 step=turn,
