@@ -77,6 +77,7 @@ async def serve(serving: Serving, on_progress: Progress | None = None) -> AsyncI
     """A healthy server while the block runs; when it is left, however, no process of it is left behind.
 
     Raises ServerNotStarted. on_progress: gets the seconds so far and the last line of the log, twice a second.
+    For a process of its own: whatever else this process starts while the block runs is ended with the server.
     """
     _must_be_free(serving)
     inherit_orphans()
