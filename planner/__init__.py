@@ -17,7 +17,7 @@ from planner.describe import grammar, openai_tools, plan_schema, prompt_text
 from planner.errors import CompileError, CompileErrors
 from planner.explain import ExplainedCall, Explanation, Timing, explain, with_timings
 from planner.jsonplan import compile_json
-from planner.plan import Call, End, Plan, Reference, Template, Why, references
+from planner.plan import Call, End, Plan, Reference, Template, Why, references, statement_text
 from planner.render import FORMATS
 from planner.toolcalls import compile_tool_calls
 from planner.toolfile import ToolFileError, read_tools
@@ -58,6 +58,7 @@ __all__ = [
     "prompt_text",
     "read_tools",
     "references",
+    "statement_text",
     "touches",
     "with_timings",
 ]

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from planner.parse import ENDS
 from planner.tools import ToolSpec
 
 _LANGUAGE = """\
@@ -48,7 +49,7 @@ def plan_schema(tools: Iterable[ToolSpec], *, most_calls: int = 16) -> dict[str,
 
     An argument is a value, or `{"ref": "hits[0].path"}` for a part of an earlier result.
     """
-    tools = list(tools)
+    tools = _callable(tools)
     parts = "".join(rf"|\.{field}" for field in _result_fields(tools))
     ref = _object({"ref": {"type": "string", "pattern": rf"^{_NAME}(\[-?[0-9]{{1,4}}\]{parts}){{0,4}}$"}}, ["ref"])
     calls = []
@@ -83,7 +84,7 @@ def grammar(tools: Iterable[ToolSpec], *, most_calls: int = 16, longest_text: in
     Every sentence of it parses; names and references may still be wrong, which the compiler says. A text ends at the latest
     after `longest_text` characters, a plan after `most_calls` calls.
     """
-    tools = list(tools)
+    tools = _callable(tools)
     fields = "".join(f'".{field}" | ' for field in _result_fields(tools))
     rules = [
         f"root ::= comment? statement{{1,{most_calls}}} end?",
@@ -110,6 +111,11 @@ def grammar(tools: Iterable[ToolSpec], *, most_calls: int = 16, longest_text: in
 
 
 _NAME = "[a-z][a-z_]{0,16}[0-9]{1,3}"
+
+
+def _callable(tools: Iterable[ToolSpec]) -> list[ToolSpec]:
+    """Without those that end a plan and give no result."""
+    return [tool for tool in tools if tool.name not in ENDS]
 
 
 def _object(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:

@@ -121,3 +121,9 @@ def shown(value: Any) -> str:
     if isinstance(value, Mapping):
         return f"{{{', '.join(f'{key!r}: {shown(each)}' for key, each in value.items())}}}"
     return repr(value)
+
+
+def statement_text(call: Call) -> str:
+    """A Call as the plan language writes it."""
+    tool = call.tool.name if call.tool else "join"
+    return f"{call.name} = {tool}({', '.join(f'{name}={shown(value)}' for name, value in call.arguments.items())})"
