@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import tempfile
 from pathlib import Path
 
 from memory.errors import StoreUnusable
+
+_PREFIX = re.compile(r"[0-9a-f]{16,64}")
 
 
 class FileStore:
@@ -38,6 +41,14 @@ class FileStore:
         if hashlib.sha256(data).hexdigest() != digest:
             raise StoreUnusable(f"file {digest} in {self._root} is damaged; remove it")
         return data
+
+    def find(self, prefix: str) -> bytes | None:
+        """The bytes whose digest begins with `prefix`; None when there are none. At least 16 hexadecimal digits, which nobody
+        can guess: a prefix may come from a model, and must not open what it was not given. ValueError for fewer."""
+        if not _PREFIX.fullmatch(prefix):
+            raise ValueError(f"{prefix[:80]!r} is not 16 or more hexadecimal digits")
+        found = sorted((self._root / prefix[:2]).glob(f"{prefix}*"))
+        return self.get(found[0].name) if len(found) == 1 else None
 
     def _path(self, digest: str) -> Path:
         return self._root / digest[:2] / digest
