@@ -11,25 +11,33 @@ AgentError                      the root
 │   │   ├── NothingFails        all tests pass, so that there is nothing to repair
 │   │   └── NothingToRepair     the failing tests execute none of the repository's own code
 │   └── HarnessFailed           the interpreter in the sandbox died or spoke nonsense: retry in a fresh one
-└── ModelError                  a model gave no answer (after the client's own retries, where these can help)
-    ├── ModelUnusable           bad input, no retry: the message says what to mend (also a ValueError)
-    │   ├── NoSuchModel         the endpoint, or the command line, knows no model of that name
-    │   ├── NoSuchEndpoint      nothing that speaks the protocol is found at the address
-    │   ├── KeyRefused          the endpoint wants another key (401, 403)
-    │   ├── BadModelFile        a script or a record cannot be read, or holds no answer for the call
-    │   └── ServerNotStarted    `runoff model serve` could not bring its server up
-    ├── RequestRefused          the endpoint refuses this request, and would refuse it again (400, 422)
-    │   └── PromptTooLong       the prompt does not fit the model's context: condense it
-    ├── EndpointDown            no answer began: a retry, later or elsewhere, may help
-    │   ├── Unreachable         nobody listens, or is not ready yet (502, 503, 504)
-    │   ├── Throttled           the endpoint has too many requests (429)
-    │   └── ServerFailed        the server says that it failed over this request (500)
-    ├── AnswerLost              an answer began and did not end well: a retry may help
-    │   ├── AnswerStalled       no token came for too long
-    │   ├── AnswerCut           the connection ended in the middle of it
-    │   └── AnswerGarbled       it is not what the protocol says: not UTF-8, not JSON, without an end
-    ├── EmptyAnswer             an answer ended in order and holds nothing; it was paid for
-    └── ReplayDiverged          a replayed run asked something else than the recorded one
+├── ModelError                  a model gave no answer (after the client's own retries, where these can help)
+│   ├── ModelUnusable           bad input, no retry: the message says what to mend (also a ValueError)
+│   │   ├── NoSuchModel         the endpoint, or the command line, knows no model of that name
+│   │   ├── NoSuchEndpoint      nothing that speaks the protocol is found at the address
+│   │   ├── KeyRefused          the endpoint wants another key (401, 403)
+│   │   ├── BadModelFile        a script or a record cannot be read, or holds no answer for the call
+│   │   └── ServerNotStarted    `runoff model serve` could not bring its server up
+│   ├── RequestRefused          the endpoint refuses this request, and would refuse it again (400, 422)
+│   │   └── PromptTooLong       the prompt does not fit the model's context: condense it
+│   ├── EndpointDown            no answer began: a retry, later or elsewhere, may help
+│   │   ├── Unreachable         nobody listens, or is not ready yet (502, 503, 504)
+│   │   ├── Throttled           the endpoint has too many requests (429)
+│   │   └── ServerFailed        the server says that it failed over this request (500)
+│   ├── AnswerLost              an answer began and did not end well: a retry may help
+│   │   ├── AnswerStalled       no token came for too long
+│   │   ├── AnswerCut           the connection ended in the middle of it
+│   │   └── AnswerGarbled       it is not what the protocol says: not UTF-8, not JSON, without an end
+│   ├── EmptyAnswer             an answer ended in order and holds nothing; it was paid for
+│   └── ReplayDiverged          a replayed run asked something else than the recorded one
+├── ToolError                   a tool refused what it was asked, and changed nothing; its text is for the model
+│   ├── PathRefused             the path is missing, no file, a link, or leads out of the workspace
+│   ├── EditRefused             the change does not fit the file
+│   │   └── Unparsable          it fits, but leaves a file that cannot be parsed
+│   ├── BadPattern              a regular expression or a glob that cannot be read (also a ValueError)
+│   ├── NothingFound            no output, note or test has that name (also a LookupError)
+│   └── ToolTimeout             it took too long and was ended (also a TimeoutError)
+└── ToolsUnusable               the sandbox cannot run the tools' own program: not the model's fault
 """
 
 from __future__ import annotations
@@ -168,3 +176,48 @@ class ReplayDiverged(ModelError):
         self.trajectory = trajectory
         self.step = step
         self.message = message
+
+
+class ToolError(AgentError):
+    """A tool refused what it was asked, and changed nothing. `str()` is what the model is told: what happened, to which
+    thing, what to do next."""
+
+
+class PathRefused(ToolError):
+    """The path is missing, no file, a link, or leads out of the workspace. missing: there is nothing, and nothing stands in the
+    way of making it."""
+
+    def __init__(self, message: str, *, missing: bool = False) -> None:
+        super().__init__(message)
+        self.missing = missing
+
+
+class EditRefused(ToolError):
+    """The change does not fit the file, which stays as it was."""
+
+
+class Unparsable(EditRefused):
+    """The change would leave a file that cannot be parsed. line: of the fault in the file as it would be, from 1; what: the
+    parser's own words."""
+
+    def __init__(self, message: str, path: str, line: int, what: str) -> None:
+        super().__init__(message)
+        self.path = path
+        self.line = line
+        self.what = what
+
+
+class BadPattern(ToolError, ValueError):
+    """A regular expression or a glob that cannot be read."""
+
+
+class NothingFound(ToolError, LookupError):
+    """No output, note or test has that name."""
+
+
+class ToolTimeout(ToolError, TimeoutError):
+    """It took too long and was ended."""
+
+
+class ToolsUnusable(AgentError):
+    """The sandbox cannot run the tools' own program: it has no Python, or something there breaks it."""
