@@ -1,0 +1,105 @@
+"""Unified diffs, as git writes them and as models do: they apply where their lines stand, or change nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agents.errors import EditRefused, PathRefused
+from agents.tools.encoding import decoded
+from agents.tools.patch import patched, patched_paths, read_patch
+
+content = st.lists(st.sampled_from(["a", "b", "", "  c", "-- d", "+e", "é"]), max_size=14).flatmap(
+    lambda rows: st.sampled_from(["\n", "\r\n"]).flatmap(
+        lambda end: st.sampled_from(["", end]).map(lambda last: end.join(rows) + (last if rows else ""))
+    )
+)
+
+
+def apply(before: str, patch: str) -> str:
+    (file,) = read_patch(patch)
+    return patched(file, decoded(before.encode()))[0]
+
+
+@settings(deadline=None, max_examples=40)
+@given(content, content)
+def test_what_git_says_of_two_files_makes_one_of_the_other(before: str, after: str) -> None:
+    with tempfile.TemporaryDirectory() as place:
+        for name, text in (("a", before), ("b", after)):
+            Path(place, name).write_bytes(text.encode())
+        command = ["git", "-c", "core.autocrlf=false", "diff", "--no-index", "--text", "-U2", "a", "b"]
+        patch = subprocess.run(command, cwd=place, capture_output=True).stdout.decode()
+    if "@@" not in patch:
+        return
+    if ("\r" in before and "\r" not in after) or ("\r" in after and "\r" not in before):
+        return  # new lines end as those around them do, whatever the patch says
+    assert apply(before, patch.replace("+++ b/b", "+++ b/a")) == after
+
+
+BEFORE = "one\ntwo\nthree\nfour\nfive\nsix\nseven\n"
+
+
+def test_wrong_counts_and_wrong_line_numbers_do_no_harm() -> None:
+    patch = "--- a/f\n+++ b/f\n@@ -99,1 +99,7 @@ def x\n three\n-four\n+FOUR\n+4\n five\n"
+    assert apply(BEFORE, patch) == "one\ntwo\nthree\nFOUR\n4\nfive\nsix\nseven\n"
+    assert apply(BEFORE, patch.replace(" -99,1 +99,7 ", " ")) == "one\ntwo\nthree\nFOUR\n4\nfive\nsix\nseven\n"
+
+
+def test_an_empty_context_line_may_have_lost_its_space() -> None:
+    assert apply("a\n\nb\n", "--- f\n+++ f\n@@ -1,3 +1,3 @@\n a\n\n-b\n+c\n\n") == "a\n\nc\n"
+
+
+def test_the_nearest_of_several_places_is_taken() -> None:
+    before = "x\ny\n" * 10
+    after = apply(before, "--- f\n+++ f\n@@ -9,2 +9,2 @@\n x\n-y\n+z\n")
+    assert after.split("\n").index("z") == 9
+
+
+@pytest.mark.parametrize(
+    ("hunk", "said"),
+    [
+        ("@@ -1,2 +1,2 @@\n one\n-TWO\n+2\n", "line 2: the file has 'two', the patch expects 'TWO'"),
+        ("@@ -1 +1 @@\n-nothing\n+like it\n", "none of its lines stand there together"),
+        ("@@ -7,2 +7,2 @@\n seven\n-eight\n+8\n", "line 8: the file ends there"),
+        ("@@ -1 +1 @@\n", "a hunk without lines"),
+        ("@@ -1,3 +1,3 @@\n one\ntwo\n", "begins with none of space"),
+    ],
+)
+def test_a_hunk_that_does_not_fit_says_where(hunk: str, said: str) -> None:
+    with pytest.raises(EditRefused, match=said):
+        apply(BEFORE, f"--- a/f\n+++ b/f\n{hunk}")
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "a/../../x", "b/.git/config", "a/~/x/../.."])
+def test_a_patch_that_leaves_the_workspace_is_refused(name: str) -> None:
+    with pytest.raises(PathRefused):
+        read_patch(f"--- {name}\n+++ {name}\n@@ -1 +1 @@\n-a\n+b\n")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "hello", "@@ -1 +1 @@\n-a\n+b\n", "GIT binary patch\n", "--- /dev/null\n+++ /dev/null\n@@\n+a\n"]
+)
+def test_what_is_no_patch_is_refused(text: str) -> None:
+    with pytest.raises(EditRefused):
+        read_patch(text)
+
+
+def test_the_paths_of_a_patch_are_known_before_it_runs() -> None:
+    patch = "diff --git a/x b/y\nrename from x\nrename to y\ndiff --git a/z b/z\n--- a/z\n+++ /dev/null\n@@ -1 +0,0 @@\n-a\n"
+    assert patched_paths(patch) == ("x", "y", "z")
+    assert patched_paths("no patch") == ()
+
+
+@settings(deadline=None)
+@given(st.text("-+@ \n\\abdif/01,", max_size=200))
+def test_any_text_is_a_patch_or_is_refused(text: str) -> None:
+    try:
+        for file in read_patch(text):
+            patched(file, decoded(BEFORE.encode()))
+    except (EditRefused, PathRefused):
+        pass
