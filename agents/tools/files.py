@@ -220,8 +220,9 @@ def _error(told: _Told) -> ToolError:
         )
     if told.kind == "changed":
         return EditRefused(f"{path} was changed by something else at the same time; nothing was written: read it again")
+    is_glob = ", and a glob goes into `glob`" if any(char in path for char in "*?[{") else ""
     words = {
-        "missing": f"there is no {path}; find_files shows what there is",
+        "missing": f"there is no {path}; find_files shows what there is{is_glob}",
         "exists": f"{path} exists already; change it with edit, or give create overwrite=True",
         "directory": f"{path} is a directory; name a file in it (find_files shows them)",
         "not-a-file": f"{path} is no regular file; name another",

@@ -11,7 +11,7 @@ import contextlib
 import time
 from collections.abc import Iterator, Sequence
 
-from agents.errors import PathRefused
+from agents.errors import BadPattern, PathRefused
 from agents.tools.files import WorkspaceFiles
 from agents.tools.languages import LANGUAGES, LARGEST_PARSED, SUFFIXES, Syntax, syntax_of
 from agents.tools.results import OutlineResult, Reference, References, Symbol, SymbolList
@@ -46,10 +46,7 @@ class Lookup:
 
     async def symbol(self, name: str, path: str, limit: int) -> SymbolList:
         """By the last name, or by as much of the dotted name as is given (`::`, `#` and `->` count as dots)."""
-        for separator in ("::", "->", "#"):
-            name = name.replace(separator, ".")
-        name = name.strip().strip(".").removesuffix("()")
-        last = name.rpartition(".")[2]
+        name, last = _names(name)
         files, left_out = await self._files.with_word(last, path, _SUFFIXES, LARGEST_PARSED)
         found = await asyncio.to_thread(self._defined, files)
         chosen = [each for each in found if each.name == name or each.name.endswith("." + name)]
@@ -67,7 +64,7 @@ class Lookup:
         return SymbolList(symbols=(), total=0, near=tuple(near[:_MOST_NEAR]), note=note)
 
     async def references(self, name: str, path: str, limit: int) -> References:
-        name = name.replace("::", ".").strip().removesuffix("()").rpartition(".")[2]
+        _, name = _names(name)
         files, left_out = await self._files.with_word(name, path, _SUFFIXES, LARGEST_PARSED)
         found = await asyncio.to_thread(_used, files, name, limit + 1)
         shown = tuple(found[:limit])
@@ -79,6 +76,17 @@ class Lookup:
             with contextlib.suppress(TooHard):
                 found += [_symbol(path, each) for each in self._cache.of(syntax, data)]
         return found
+
+
+def _names(name: str) -> tuple[str, str]:
+    """A name with dots, and its last part."""
+    for separator in ("::", "->", "#"):
+        name = name.replace(separator, ".")
+    dotted = name.strip().removesuffix("()").strip(".")
+    last = dotted.rpartition(".")[2].strip()
+    if not last or any(char.isspace() for char in last):
+        raise BadPattern(f'{name!r} is no name; give one such as "parse" or "Parser.parse", or use grep for a text')
+    return dotted, last
 
 
 def _used(files: Sequence[tuple[str, bytes]], name: str, enough: int) -> list[Reference]:

@@ -28,6 +28,8 @@ _OUTPUT = 4 << 20
 _NOT_FOUND = re.compile(r"not found: |file or directory not found|no match in any of")
 _DETAILED = 20  # failures with a traceback
 _FRAMES = 4  # of one traceback
+_MOST_FAILURES = 200  # told; all are counted
+_MOST_NAMES = 2000  # of tests that passed, or were skipped
 _LONGEST_MESSAGE = 1500
 _TAKE_VALUES = frozenset(
     """
@@ -94,17 +96,17 @@ class PytestTests:
         if report.refused is not None:
             await _blame(self.sandbox, HarnessFailed(report.refused))
             problems.append(report.refused)
-        failures = await self._failures([each for each in report.outcomes if each.broken])
+        broken = [each for each in report.outcomes if each.broken]
         passes = tuple(each.unit for each in report.outcomes if each.status in ("passed", "xpassed"))
         skips = tuple(each.unit for each in report.outcomes if each.status in ("skipped", "xfailed"))
         return TestReport(
-            ok=not failures and not problems and bool(passes),
+            ok=not broken and not problems and bool(passes),
             passed=len(passes),
-            failed=len(failures),
+            failed=len(broken),
             skipped=len(skips),
-            failures=failures,
-            passes=passes,
-            skips=skips,
+            failures=await self._failures(broken[:_MOST_FAILURES]),
+            passes=passes[:_MOST_NAMES],
+            skips=skips[:_MOST_NAMES],
             problem="\n".join(problems),
         )
 
@@ -165,9 +167,9 @@ class CommandTests:
             passed=len(passes),
             failed=len(failures),
             skipped=len(skips),
-            failures=failures,
-            passes=passes,
-            skips=skips,
+            failures=failures[:_MOST_FAILURES],
+            passes=passes[:_MOST_NAMES],
+            skips=skips[:_MOST_NAMES],
             problem=problem,
             exit_code=result.exit_code,
             output=result.stdout.decode("utf-8", "replace"),

@@ -66,6 +66,9 @@ async def test_definitions_and_references_over_files(begin: Begin) -> None:
     assert none.total == 0
     assert {each.name for each in none.near} == {"A.run", "B.run", "run"}
     assert (await work.do("find_symbol", name="RUN")).near[0].name == "run"
+    for nothing in (".", "::", "def run", " "):
+        with pytest.raises(BadPattern, match="is no name"):
+            await work.do("find_symbol", name=nothing)
     uses = await work.do("find_references", name="run")
     assert [(each.path, each.line, each.kind) for each in uses.references] == [("b.go", 2, "call"), ("d.py", 1, "call")]
     assert uses.complete
@@ -101,6 +104,7 @@ async def test_what_cannot_be_read_says_why_and_what_to_do(begin: Begin) -> None
     for path, said in (
         ("src/nope.py", "there is no src/nope.py; find_files"),
         ("src/app.py/x", "there is no src/app.py/x"),
+        ("src/*.py", "a glob goes into `glob`"),
         ("src", "src is a directory; name a file in it"),
         ("pipe", "pipe is no regular file"),
         ("data.bin", "a binary file of 7 bytes"),
