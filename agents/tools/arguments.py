@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Line = Annotated[int, Field(ge=0, le=10_000_000)]
 Limit = Annotated[int, Field(ge=1, le=500)]
-_LONGEST_FILE = 2_000_000  # characters that one call may write
+_LONGEST_TEXT = 2_000_000  # characters
+
+
+def _bounded(text: str) -> str:
+    if len(text) > _LONGEST_TEXT:
+        raise ValueError(f"it has {len(text)} characters, more than {_LONGEST_TEXT}; send it in parts")
+    return text
+
+
+# The bound is no part of the JSON schema: a server that holds answers to a schema spells such a length out.
+Text = Annotated[str, AfterValidator(_bounded)]
 
 
 class Arguments(BaseModel):
@@ -63,16 +73,15 @@ class FindReferences(Arguments):
 
 class Edit(Arguments):
     path: str = Field(description="the file to change")
-    search: str = Field(
-        max_length=_LONGEST_FILE,
+    search: Text = Field(
         description="the text to replace, exactly as it stands in the file, with enough lines to be there only once",
     )
-    replace: str = Field(max_length=_LONGEST_FILE, description="the text that takes its place")
+    replace: Text = Field(description="the text that takes its place")
 
 
 class Create(Arguments):
     path: str = Field(description="the file; its directories are made as needed")
-    content: str = Field(max_length=_LONGEST_FILE, description="all of its text")
+    content: Text = Field(description="all of its text")
     overwrite: bool = Field(False, description="replace the file if it exists")
 
 
@@ -81,15 +90,14 @@ class Delete(Arguments):
 
 
 class ApplyPatch(Arguments):
-    patch: str = Field(
+    patch: Text = Field(
         min_length=1,
-        max_length=_LONGEST_FILE,
         description="a unified diff, as `git diff` writes it, for one or more files",
     )
 
 
 class Run(Arguments):
-    command: str = Field(min_length=1, max_length=100_000, description="a line for /bin/sh, run in the workspace")
+    command: Text = Field(min_length=1, description="a line for /bin/sh, run in the workspace")
     timeout_s: float = Field(120, gt=0, le=600, description="seconds after which it is ended")
 
 

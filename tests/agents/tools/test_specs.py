@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,13 @@ def test_the_tools_and_their_order_are_pinned() -> None:
         assert all(info.description for info in spec.arguments.model_fields.values())
         required = [info.is_required() for info in spec.arguments.model_fields.values()]
         assert required == sorted(required, reverse=True)
-    json.dumps([openai_tools(SPECS), plan_schema(SPECS)])
+    lengths = re.findall(r'"maxLength": (\d+)', json.dumps([openai_tools(SPECS), plan_schema(SPECS)]))
+    assert max(map(int, lengths)) <= 8000
+
+
+def test_a_text_beyond_all_bounds_is_refused_before_the_tool_runs() -> None:
+    with pytest.raises(CompileErrors, match="send it in parts"):
+        compile_plan(f'a = create(path="a", content="{"x" * 2_000_001}")', SPECS)
 
 
 def test_references_into_results_are_checked_when_the_plan_is_compiled() -> None:
