@@ -1,0 +1,14 @@
+"""A trajectory: one attempt of a language model to resolve the Issue, in a workspace of its own.
+
+    async with open_workbench(shared, number) as bench:        workspace, sandbox, tools, scheduler
+        ended = await run_trajectory(bench, saver)             turns until it ends; goes on where a checkpoint left it
+
+`loop.py` is the whole of one trajectory.
+"""
+
+from agents.trajectory.loop import Ended, run_trajectory
+from agents.trajectory.prompt import Form, Prefix
+from agents.trajectory.stops import Limits
+from agents.trajectory.workbench import Shared, Workbench, open_workbench
+
+__all__ = ["Ended", "Form", "Limits", "Prefix", "Shared", "Workbench", "open_workbench", "run_trajectory"]

@@ -1,0 +1,201 @@
+"""What one trajectory holds open: a workspace, a sandbox on it, the tools and the scheduler that calls them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from agents.models import Model, ModelRequest
+from agents.tools import SPECS, Definitions, Notes, TestRunner, Toolbox
+from agents.trajectory.prompt import Form, Prefix, size_of
+from agents.trajectory.said import Said
+from agents.trajectory.stops import Limits, Step
+from executor import Execution, Scheduler, Slots
+from memory import Journal, Store
+from planner import Call, Plan, ToolSpec, grammar, openai_tools
+from workspaces import Checkout, Sandbox, Workspace, Workspaces, patched_files
+
+Start = Callable[[Workspace], Awaitable[Sandbox]]
+Tests = Callable[[Sandbox], TestRunner]
+PLAN_S = 1800.0  # seconds that one plan may take
+_BYTES_PER_TOKEN = 3.0  # when nobody has counted yet
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all trajectories of a Run share. start: a sandbox on a workspace; tests: how tests are run there; python:
+    the sandbox's interpreter. answer_tokens: the most that one answer may have. temperature: for the first one;
+    siblings get more."""
+
+    checkout: Checkout
+    workspaces: Workspaces
+    start: Start
+    tests: Tests
+    python: str
+    model: Model
+    prefix: Prefix
+    journal: Journal
+    store: Store
+    run_id: str
+    issue_key: str
+    slots: Slots = field(default_factory=Slots)
+    definitions: Definitions = field(default_factory=Definitions)
+    form: Form = "text"
+    limits: Limits = field(default_factory=Limits)
+    answer_tokens: int = 4096
+    temperature: float = 0.0
+
+
+@dataclass(slots=True, eq=False)
+class Workbench:
+    """Made by `open_workbench`, for one trajectory (`number`, from 1)."""
+
+    shared: Shared
+    number: int
+    specs: Sequence[ToolSpec] = SPECS
+    notes: Notes = field(default_factory=Notes)
+    _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+    _workspace: Workspace | None = None
+    _scheduler: Scheduler | None = None
+    _plans: int = 0
+
+    @property
+    def name(self) -> str:
+        return str(self.number)
+
+    @property
+    def thread(self) -> str:
+        """Its name among the checkpoints."""
+        return f"{self.shared.run_id}/{self.number}"
+
+    @property
+    def model(self) -> Model:
+        return self.shared.model
+
+    @property
+    def prefix(self) -> Prefix:
+        return self.shared.prefix
+
+    @property
+    def form(self) -> Form:
+        return self.shared.form
+
+    @property
+    def limits(self) -> Limits:
+        return self.shared.limits
+
+    # -- the workspace --
+
+    async def restore(self, patch: str, notes: Mapping[str, str] | None = None) -> None:
+        """A new workspace with this diff (a digest, or "" for the base commit), and a new sandbox on it."""
+        await self.close()
+        shared = self.shared
+        if notes is not None:
+            self.notes = Notes(notes)
+        self._workspace = await shared.workspaces.create(shared.checkout, self.stored(patch))
+        self._stack.push_async_callback(self._workspace.close)
+        sandbox = await shared.start(self._workspace)
+        self._stack.push_async_callback(sandbox.close)
+        toolbox = Toolbox(
+            sandbox,
+            self._workspace,
+            shared.tests(sandbox),
+            notes=self.notes,
+            store=shared.store.files,
+            python=shared.python,
+            definitions=shared.definitions,
+        )
+        self._scheduler = Scheduler(
+            toolbox.tools, slots=shared.slots, owner=self.thread, listener=shared.journal.append, timeout_s=PLAN_S
+        )
+
+    async def close(self) -> None:
+        stack, self._stack = self._stack, AsyncExitStack()
+        await stack.aclose()
+
+    async def patch(self) -> str:
+        """Keep the workspace's diff; returns its digest, "" when nothing is changed."""
+        assert self._workspace is not None
+        found = await self._workspace.diff()
+        return await asyncio.to_thread(self.shared.store.files.put, found.data) if found else ""
+
+    def stored(self, digest: str) -> bytes:
+        """The diff of a digest."""
+        return self.shared.store.files.get(digest) if digest else b""
+
+    def touched(self, digest: str) -> dict[str, bool]:
+        """The paths of a diff, and whether each is new."""
+        checkout = self.shared.checkout
+        found = patched_files(checkout, self.stored(digest)) if digest else {}
+        return {path: path not in checkout.entries for path in found}
+
+    # -- the model --
+
+    def request(self, history: Sequence[Mapping[str, Any]], step: int) -> ModelRequest:
+        shared = self.shared
+        messages = [*self.prefix.messages, *history]
+        return ModelRequest(
+            messages,
+            max_tokens=self._answer_tokens(messages),
+            stage="trajectory",
+            tools=openai_tools(self.specs) if self.form == "tools" else (),
+            grammar=grammar(self.specs) if self.form == "grammar" else None,
+            temperature=shared.temperature if self.number == 1 else max(shared.temperature, 0.7),
+            issue=shared.issue_key,
+            trajectory=self.name,
+            step=step,
+        )
+
+    def has_room(self, said: Said) -> bool:
+        """Whether another turn like the last ones fits into the model's context."""
+        context = self.model.context_tokens
+        observed = sum(len(outcome) for *_, outcome in said.results) / _BYTES_PER_TOKEN
+        return context is None or said.prompt_tokens + observed + self._least_answer() < context
+
+    def _answer_tokens(self, messages: Sequence[Mapping[str, Any]]) -> int:
+        context = self.model.context_tokens
+        if context is None:
+            return self.shared.answer_tokens
+        left = context - int(size_of(messages) / _BYTES_PER_TOKEN)
+        return max(self._least_answer(), min(self.shared.answer_tokens, left))
+
+    def _least_answer(self) -> int:
+        return min(256, self.shared.answer_tokens)
+
+    # -- plans --
+
+    async def execute(self, plan: Plan | AsyncIterator[Call | Plan]) -> Execution:
+        assert self._scheduler is not None
+        self._plans += 1
+        return await self._scheduler.run(plan, timeout_s=PLAN_S, label=f"{self.name}.{self._plans}")
+
+    def tell_turn(self, said: Said, patch: str, step: Step) -> None:
+        """The turn's event in the Journal."""
+        self.shared.journal.append(
+            "trajectory.turn",
+            {
+                "trajectory": self.name,
+                "plan": said.plan_text[:2000],
+                "faults": said.faults[:500],
+                "patch": patch,
+                "tested": [
+                    {"ok": each.ok, "failed": len(each.failures), "passed": len(each.passes)} for each in said.tests
+                ],
+                "next": step.next,
+                "why": step.why,
+            },
+        )
+
+
+@asynccontextmanager
+async def open_workbench(shared: Shared, number: int) -> AsyncIterator[Workbench]:
+    """A workbench on the base commit; on leaving, its sandbox and workspace are gone."""
+    bench = Workbench(shared, number)
+    try:
+        await bench.restore("")
+        yield bench
+    finally:
+        await bench.close()

@@ -1,0 +1,214 @@
+"""A trajectory plans, reproduces, edits, sees what fails, mends it and ends, in a real repository."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from agents.models import ModelRequest
+from agents.trajectory import Limits
+from tests.agents.trajectory.conftest import Open
+
+pytestmark = pytest.mark.bubblewrap
+
+FILES = {
+    "shop/__init__.py": "",
+    "shop/price.py": "def total(prices, discount=0):\n    return sum(prices) - discount * len(prices)\n",
+    "shop/cart.py": "from shop.price import total\n\n\ndef checkout(items):\n    return total([each[1] for each in items], 1)\n",
+    "tests/test_price.py": "from shop.price import total\n\n\ndef test_total():\n    assert total([1, 2]) == 3\n",
+}
+
+LOOK = """The total is computed in shop/price.py.
+```python
+hits = grep(pattern="def total", path="shop")
+body = read(path=hits[0].path)
+uses = find_references(name="total")
+```
+"""
+REPRODUCE = '''A test for the discount.
+```python
+t = create(path="tests/test_discount.py", content="""from shop.price import total
+
+
+def test_the_discount_counts_once():
+    assert total([5, 5], 1) == 9
+""")
+r = run_tests(selector="tests/test_discount.py")
+```
+'''
+WRONG = """The discount is multiplied.
+```python
+e = edit(path="shop/price.py", search="- discount * len(prices)", replace="- discount * 0")
+r = run_tests()
+```
+"""
+RIGHT = """It must count once.
+```python
+e = edit(path="shop/price.py", search="- discount * 0", replace="- discount")
+r = run_tests()
+d = diff()
+finish(answer="the discount was taken once for each price")
+```
+"""
+
+
+async def test_from_the_issue_to_a_patch(open_bench: Open) -> None:
+    bench = await open_bench(FILES)
+    ended = await bench.run([LOOK, REPRODUCE, WRONG, RIGHT])
+    assert (ended.why, ended.turns, ended.reproduced) == ("finished", 4, True)
+    assert ended.answer == "the discount was taken once for each price"
+    patch = ended.patch.decode()
+    assert "+    return sum(prices) - discount\n" in patch
+    assert "tests/test_discount.py" in patch
+    turns = bench.turns()
+    assert [turn["tested"] for turn in turns] == [
+        [],
+        [{"ok": False, "failed": 1, "passed": 0}],
+        [{"ok": False, "failed": 1, "passed": 1}],
+        [{"ok": True, "failed": 0, "passed": 2}],
+    ]
+
+
+async def test_what_a_turn_reads_is_its_own_results_and_whether_the_test_shows_the_issue(open_bench: Open) -> None:
+    bench = await open_bench(FILES)
+    asked: list[ModelRequest] = []
+
+    def script(request: ModelRequest) -> str:
+        asked.append(request)
+        return [LOOK, REPRODUCE, RIGHT.replace("- discount * 0", "- discount * len(prices)")][request.step]
+
+    assert (await bench.run(script)).why == "finished"
+    observed = asked[1].messages[-1]["content"]
+    assert "hits = grep(pattern='def total', path='shop')" in observed
+    assert "return sum(prices) - discount * len(prices)" in observed
+    assert "shop/cart.py:5" in observed
+    assert (
+        "so they show the issue: tests/test_discount.py::test_the_discount_counts_once"
+        in asked[2].messages[-1]["content"]
+    )
+
+
+async def test_a_test_that_passes_without_a_fix_shows_nothing(open_bench: Open) -> None:
+    bench = await open_bench(FILES)
+    asked: list[ModelRequest] = []
+
+    def script(request: ModelRequest) -> str:
+        asked.append(request)
+        return REPRODUCE.replace("== 9", "== 8") if request.step == 0 else "```python\nfinish(answer='nothing')\n```"
+
+    ended = await bench.run(script)
+    assert not ended.reproduced
+    assert "they do not show the issue" in asked[1].messages[-1]["content"]
+
+
+async def test_an_answer_that_is_no_plan_is_answered_with_its_faults_and_not_kept(open_bench: Open) -> None:
+    bench = await open_bench(FILES)
+    asked: list[ModelRequest] = []
+    bad = "```python\nhits = grep(pattern='total')\nx = raed(path='shop/price.py')\nSECRET = nonsense(\n```"
+
+    def script(request: ModelRequest) -> str:
+        asked.append(request)
+        return [bad, WRONG, RIGHT][request.step]
+
+    assert (await bench.run(script)).why == "finished"
+    told = asked[1].messages[-1]["content"]
+    assert "did you mean read?" in told
+    assert "hits = grep" in told
+    kept = "".join(str(message["content"]) for message in asked[2].messages)
+    assert "SECRET" not in kept.replace(told, "")
+    assert asked[2].messages[2]["content"] == "```python\nhits = grep(pattern='total')\n```"
+
+
+async def test_answers_that_are_never_plans_end_it(open_bench: Open) -> None:
+    bench = await open_bench(FILES)
+    ended = await bench.run(lambda request: f"I think {request.step}.")
+    assert ended.why == "the model's answers are no plans"
+    assert ended.patch == b""
+
+
+async def test_the_same_again_and_again_is_no_progress(open_bench: Open) -> None:
+    bench = await open_bench(FILES)
+    ended = await bench.run(lambda _: LOOK)
+    assert ended.why.startswith("no progress")
+    assert ended.turns == 3
+
+
+async def test_rounds_of_edits_and_tests_are_limited(open_bench: Open) -> None:
+    bench = await open_bench(FILES)
+
+    def script(request: ModelRequest) -> str:
+        before = "len(prices)" if request.step == 0 else str(request.step - 1)
+        return (
+            f'```python\ne = edit(path="shop/price.py", search="discount * {before}", replace="discount * {request.step}")\n'
+            'r = run_tests(selector="tests/test_new.py")\n```'
+            if request.step
+            else "```python\nt = create(path='tests/test_new.py', content='''from shop.price import total\n\n\n"
+            "def test_a():\n    assert total([5, 5], 1) == 9\n''')\ne = edit(path='shop/price.py', search='len(prices)', "
+            "replace='0')\nr = run_tests(selector='tests/test_new.py')\n```"
+        )
+
+    ended = await bench.run(script, limits=Limits(rounds=3))
+    assert ended.why == "3 rounds of edits and tests"
+
+
+async def test_the_budget_ends_it_with_what_there_is(open_bench: Open) -> None:
+    bench = await open_bench(FILES, budget="tokens=20k")
+    ended = await bench.run([WRONG, *[LOOK.replace("def total", f"def t{n}") for n in range(30)]])
+    assert "budget" in ended.why
+    assert b"discount * 0" in ended.patch
+
+
+async def test_a_model_that_fails_ends_it_with_the_reason(open_bench: Open) -> None:
+    bench = await open_bench(FILES)
+    ended = await bench.run([WRONG, {"error": "ServerFailed", "why": "out of memory"}])
+    assert "out of memory" in ended.why
+    assert b"discount * 0" in ended.patch
+
+
+async def test_siblings_share_one_prefix_byte_for_byte_and_the_history_only_grows(open_bench: Open) -> None:
+    bench = await open_bench(FILES)
+    asked: dict[str, list[ModelRequest]] = {"1": [], "2": []}
+
+    def script(request: ModelRequest) -> str:
+        asked[request.trajectory].append(request)
+        return [LOOK, REPRODUCE, WRONG, RIGHT][request.step]
+
+    for number in (1, 2):
+        await bench.run(script, number=number)
+    first, second = asked["1"], asked["2"]
+    assert first[0].messages[0] == second[0].messages[0]
+    one, other = first[0].messages[1]["content"], second[0].messages[1]["content"]
+    assert one != other
+    shared = next(place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
+    assert shared >= len(one) - 120  # only the last sentence differs
+    for requests in asked.values():
+        for before, after in pairwise(requests):
+            assert list(after.messages[: len(before.messages)]) == list(before.messages)
+
+
+async def test_tool_calls_run_like_a_plan(open_bench: Open) -> None:
+    bench = await open_bench(FILES)
+    asked: list[ModelRequest] = []
+
+    def script(request: ModelRequest) -> dict[str, object]:
+        asked.append(request)
+        edit = {"path": "shop/price.py", "search": "- discount * len(prices)", "replace": "- discount"}
+        return [
+            {
+                "tool_calls": [
+                    {"name": "read", "arguments": {"path": "shop/price.py"}},
+                    {"name": "raed", "arguments": {}},
+                ]
+            },
+            {"text": "look", "tool_calls": [{"name": "read", "arguments": {"path": "shop/price.py"}}]},
+            {"tool_calls": [{"name": "edit", "arguments": edit}, {"name": "run_tests", "arguments": {}}]},
+            {"tool_calls": [{"name": "finish", "arguments": {"answer": "done"}}]},
+        ][request.step]
+
+    ended = await bench.run(script, form="tools")
+    assert (ended.why, ended.answer) == ("finished", "done")
+    assert "there is no tool raed" in asked[1].messages[-1]["content"]
+    assert asked[2].messages[-1]["role"] == "tool"
+    assert "def total" in asked[2].messages[-1]["content"]
+    assert asked[0].tools
