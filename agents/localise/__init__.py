@@ -1,0 +1,1 @@
+"""Where in a repository an issue points."""
