@@ -223,6 +223,35 @@ async def test_killing_everything_kills_only_what_is_inside(
     assert (await sandbox.exec(["true"])).ok
 
 
+FORGE = """
+import json, os
+for fd in (1, 2, 3):
+    for text in ("ready\\n", json.dumps({"child-pid": %d}) + "ready\\n"):
+        try:
+            with open(f"/proc/1/fd/{fd}", "w") as pipe:
+                pipe.write(text)
+        except OSError:
+            pass
+"""
+
+
+async def test_what_a_command_writes_to_process_1_reaches_nobody_on_the_host(sandbox: Sandbox, start: Start) -> None:
+    """Without root the first process of a bubblewrap sandbox is the commands' own user's, and so are its pipes."""
+    bystander = subprocess.Popen(["sleep", "600"])
+    try:
+        await sandbox.exec(["python3", "-c", FORGE % bystander.pid])
+        other = await start()
+        assert (await other.exec(["true"])).ok
+        assert (await sandbox.exec(["true"])).ok
+        await other.close()
+        await sandbox.close()
+        await asyncio.sleep(0.1)
+        assert bystander.poll() is None
+    finally:
+        bystander.kill()
+        bystander.wait()
+
+
 # -- limits ---------------------------------------------------------------------------------------------------------------
 
 

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from .loop import Supervisor
 
 READY = b"ready\n"  # what a sandbox's first process prints once everything is mounted
+LONGEST_INFO = 4096  # bytes of bwrap's description, which has about 300
 # As process 1 it outlives a `kill -9 -1` from inside, which without root would be its own user's; it reaps what is orphaned.
-COMMAND = ("--as-pid-1", "--info-fd", "3", "--", "sh", "-c", "echo ready; while :; do sleep 2147483647; done")
+# It lets go of its pipes before any command runs, because without root the commands may open /proc/1/fd.
+WAIT = "echo ready; exec >/dev/null 2>&1; while :; do sleep 2147483647; done"
+COMMAND = ("--as-pid-1", "--info-fd", "3", "--", "sh", "-c", WAIT)
 
 
 class Container:
@@ -26,7 +29,7 @@ class Container:
         if supervisor.mounts is not None:
             arguments = [supervisor.mounts.place if each == workspace else each for each in arguments]
         self.supervisor, self.number = supervisor, number
-        self.text = {"info": b"", "errors": b""}
+        self.info = self.errors = b""
         self.inner = 0
         info_read, info_write = os.pipe()
         error_read, error_write = os.pipe()
@@ -51,23 +54,39 @@ class Container:
                 os._exit(127)
         for fd in (info_write, error_write, arguments_read):
             os.close(fd)
-        for fd, name in ((info_read, "info"), (error_read, "errors")):
-            supervisor.selector.register(fd, selectors.EVENT_READ, lambda fd=fd, name=name: self.read(fd, name))
+        supervisor.selector.register(info_read, selectors.EVENT_READ, lambda: self.read_info(info_read))
+        supervisor.selector.register(error_read, selectors.EVENT_READ, lambda: self.read_errors(error_read))
 
-    def read(self, fd: int, name: str) -> None:
-        data = os.read(fd, CHUNK)
-        self.text[name] = (self.text[name] + data)[-CHUNK:]
-        if name == "info" and self.text["info"].endswith(READY):
-            described = self.text["info"][: -len(READY)]
-            self.inner = json.loads(described.decode())["child-pid"]
-            self.supervisor.say("s", self.number, described)
-        if data:
+    def read_info(self, fd: int) -> None:
+        """What bwrap says of its process, once: nothing that comes after READY is read, whoever may have written it."""
+        data = os.read(fd, LONGEST_INFO)
+        self.info += data
+        described, ready, _ = self.info.partition(READY)
+        if data and not ready and len(self.info) < LONGEST_INFO:
             return
+        self.close(fd)
+        if ready:
+            try:
+                self.inner = int(json.loads(described.decode())["child-pid"])
+            except (ValueError, KeyError, TypeError):
+                ready = b""
+        if ready:
+            self.supervisor.say("s", self.number, json.dumps({"child-pid": self.inner}).encode())
+        elif data:  # else bwrap is about to end by itself, and says why
+            self.errors = b"bwrap described its process unreadably"
+            self.kill()
+
+    def read_errors(self, fd: int) -> None:
+        data = os.read(fd, CHUNK)
+        self.errors = (self.errors + data)[-CHUNK:]
+        if not data:  # bwrap and all that holds its standard error have ended
+            self.close(fd)
+            del self.supervisor.sandboxes[self.number]
+            self.supervisor.say("d", self.number, self.errors)
+
+    def close(self, fd: int) -> None:
         self.supervisor.selector.unregister(fd)
         os.close(fd)
-        if name == "errors":  # bwrap and all that holds its standard error have ended
-            del self.supervisor.sandboxes[self.number]
-            self.supervisor.say("d", self.number, self.text["errors"])
 
     def kill(self) -> None:
         send([pid for pid in (self.inner, self.outer) if pid], signal.SIGKILL)
