@@ -24,6 +24,7 @@ from workspaces.errors import (
 )
 from workspaces.interpreters import Interpreter, find_interpreter
 from workspaces.live import Live, reap_dead
+from workspaces.programs import in_thread
 from workspaces.repositories import Checkout, Repositories, Source, forget_unused
 from workspaces.sandbox.contract import (
     WORKSPACE,
@@ -73,7 +74,7 @@ __all__ = [
 async def apply_to_checkout(repo: Path, patch: bytes) -> None:
     """Apply a patch to the user's own files, all of it or nothing. Raises PatchError."""
     source = await Repositories.inspect(repo)
-    await asyncio.to_thread(diff.apply_to_checkout, source.path, patch)
+    await in_thread(diff.apply_to_checkout, source.path, patch)
 
 
 async def reap(state_dir: Path) -> list[str]:

@@ -6,7 +6,6 @@ directory of our own, so that no hook, filter or file-system monitor of the repo
 
 from __future__ import annotations
 
-import asyncio
 import fcntl
 import hashlib
 import os
@@ -17,11 +16,17 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from workspaces.errors import RepositoryError, UnknownCommit, UnsafeRepository, WorkspaceError
-from workspaces.git import SILENT_ATTRIBUTES, run
+from workspaces.git import SILENT_ATTRIBUTES, blob_sizes, read_blobs, run
 from workspaces.live import remove_tree, state_error
+from workspaces.programs import in_thread, pause
 from workspaces.sandbox.running import SANDBOX_UID
 
-LARGEST_FILE = 1 << 30  # bytes; a larger tracked file is refused before anything is copied
+# What is refused before anything is copied. A few kilobytes of objects can describe trees beyond every disk.
+LARGEST_FILE = 1 << 30  # bytes of one tracked file
+LARGEST_TREE = 8 << 30  # bytes of all tracked files together
+MOST_FILES = 250_000  # tracked files and directories
+_LARGEST_LISTING = 64 << 20  # bytes of git's list of them
+_LONGEST_TARGET = 4096  # bytes of a link's target: the kernel's PATH_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,10 @@ class Checkout:
     def read(self, path: str) -> bytes:
         """A tracked file's content (of a link: its target). KeyError when it is not tracked."""
         return run(
-            ["cat-file", "blob", self.entries[path].blob], at=self.mirror, variables={"GIT_DIR": str(self.mirror)}
+            ["cat-file", "blob", self.entries[path].blob],
+            at=self.mirror,
+            variables={"GIT_DIR": str(self.mirror)},
+            output_limit=LARGEST_FILE,
         )
 
 
@@ -83,7 +91,7 @@ class Repositories:
     @staticmethod
     async def inspect(path: Path) -> Source:
         """Find the repository. Raises RepositoryError: nothing there, not git, bare, no commit yet."""
-        return await asyncio.to_thread(_inspect, path)
+        return await in_thread(_inspect, path)
 
     @staticmethod
     def tracks(source: Source, path: str) -> bool:
@@ -96,7 +104,7 @@ class Repositories:
 
         Raises RepositoryError (uncommitted changes), UnknownCommit, UnsafeRepository, DiskFull.
         """
-        return await asyncio.to_thread(self._checkout, source, base)
+        return await in_thread(self._checkout, source, base)
 
     def _checkout(self, source: Source, base: str | None) -> Checkout:
         reader = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": str(source.objects)}
@@ -104,11 +112,11 @@ class Repositories:
             self._mirrors.mkdir(parents=True, exist_ok=True, mode=0o711)
             with _locked(self._mirrors / f"{source.key}.lock"):
                 mirror = self._mirror(source)
-                if base is None:
-                    _refuse_changes(source, mirror)
                 commit = _commit(source, base)
                 entries = _entries(mirror, commit, reader)
                 _refuse_unsafe(mirror, entries, reader)
+                if base is None:
+                    _refuse_changes(source, mirror)
                 _copy_commit(mirror, commit, reader)
                 tree = self._checkouts / source.key / commit
                 if not tree.exists():
@@ -220,16 +228,30 @@ def _only_line_ends(top: Path, name: bytes, blob: str, variables: Mapping[str, s
 
 
 def _entries(mirror: Path, commit: str, variables: Mapping[str, str]) -> dict[str, Entry]:
-    listed = run(
-        ["ls-tree", "-r", "-l", "-z", "--full-tree", commit], at=mirror, variables={"GIT_DIR": str(mirror), **variables}
+    """The tracked files. Directories are listed and counted too: a tree of nothing but empty ones costs git as much."""
+    inside = {"GIT_DIR": str(mirror), **variables}
+    listing = ["ls-tree", "-r", "-t", "-z", "--full-tree", commit]
+    try:
+        listed = run(listing, at=mirror, variables=inside, output_limit=_LARGEST_LISTING).split(b"\0")
+    except UnsafeRepository as error:
+        raise _too_many(commit) from error
+    if len(listed) > MOST_FILES:
+        raise _too_many(commit)
+    found = []
+    for line in filter(None, listed):
+        facts, _, path = line.partition(b"\t")
+        mode, kind, blob = facts.decode().split()
+        if kind != "tree":
+            found.append((os.fsdecode(path), mode, blob))
+    sizes = blob_sizes((blob for _, mode, blob in found if mode != "160000"), at=mirror, variables=inside)
+    return {path: Entry(mode, blob, sizes.get(blob, 0)) for path, mode, blob in found}
+
+
+def _too_many(commit: str) -> UnsafeRepository:
+    return UnsafeRepository(
+        f"commit {commit[:12]} holds more than {MOST_FILES} files and directories, or paths of more than "
+        f"{_LARGEST_LISTING >> 20} MiB; work on a branch that holds fewer, and name it with --base"
     )
-    entries = {}
-    for line in listed.split(b"\0"):
-        if line:
-            facts, _, path = line.partition(b"\t")
-            mode, _, blob, size = facts.decode().split()
-            entries[os.fsdecode(path)] = Entry(mode, blob, 0 if size == "-" else int(size))
-    return entries
 
 
 def _refuse_unsafe(mirror: Path, entries: Mapping[str, Entry], variables: Mapping[str, str]) -> None:
@@ -244,15 +266,24 @@ def _refuse_unsafe(mirror: Path, entries: Mapping[str, Entry], variables: Mappin
                 f"{printable(path)} has {entry.size / 2**30:.1f} GiB, more than the {LARGEST_FILE >> 30} GiB that a tracked file "
                 "may have; keep it out of the repository (for example with git-lfs)"
             )
-        if entry.mode == "120000":
-            target = os.fsdecode(
-                run(["cat-file", "blob", entry.blob], at=mirror, variables={"GIT_DIR": str(mirror), **variables})
+        if entry.mode == "120000" and entry.size > _LONGEST_TARGET:
+            raise UnsafeRepository(f"{printable(path)} is a link with a target of {entry.size} bytes; make it a file")
+    total = sum(entry.size for entry in entries.values())
+    if total > LARGEST_TREE:
+        raise UnsafeRepository(
+            f"the tracked files have {total / 2**30:.1f} GiB together, more than the {LARGEST_TREE >> 30} GiB that they may "
+            "have; keep the large ones out of the repository (for example with git-lfs)"
+        )
+    links = {path: entry.blob for path, entry in entries.items() if entry.mode == "120000"}
+    inside = {"GIT_DIR": str(mirror), **variables}
+    targets = read_blobs(links.values(), at=mirror, variables=inside, limit=_LONGEST_TARGET * MOST_FILES)
+    for path, blob in links.items():
+        target = os.fsdecode(targets[blob])
+        if leaves_tree(path, target):
+            raise UnsafeRepository(
+                f"{printable(path)} is a link to {printable(target)}, outside of the repository; replace it by a file or a "
+                "link within"
             )
-            if leaves_tree(path, target):
-                raise UnsafeRepository(
-                    f"{printable(path)} is a link to {printable(target)}, outside of the repository; replace it by a file or a "
-                    "link within"
-                )
 
 
 def leaves_tree(path: str, target: str) -> bool:
@@ -300,6 +331,7 @@ def _build(mirror: Path, commit: str, tree: Path) -> None:
         when = int(run(["log", "-1", "--format=%ct", commit], at=beside))
         uid = SANDBOX_UID if os.geteuid() == 0 else -1
         for directory, names, files in os.walk(beside):
+            pause(0)
             for name in [*files, *names]:
                 path = os.path.join(directory, name)
                 os.chown(path, uid, uid, follow_symlinks=False)
@@ -330,7 +362,12 @@ def _locked(path: Path) -> Iterator[None]:
     """Hold a file lock, against other processes of the same user."""
     handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:  # the kernel's own wait could not be cancelled
+                pause(0.05)
         yield
     finally:
         os.close(handle)

@@ -11,7 +11,6 @@ import asyncio
 import ctypes
 import os
 import secrets
-import subprocess
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,6 +18,7 @@ from typing import Self
 from workspaces.diff import Patch, take_diff, write_patched
 from workspaces.errors import WorkspaceError
 from workspaces.live import Live, remove_tree, state_error, unmount
+from workspaces.programs import in_thread, run_program
 from workspaces.repositories import Checkout
 from workspaces.sandbox.running import SANDBOX_UID
 
@@ -39,7 +39,7 @@ class Workspace:
     async def diff(self) -> Patch:
         """What changed since the base commit, in git's format, whatever was done to the workspace's own `.git`."""
         layer = self._root / "layer" / "upper" if self._overlay else None
-        return await asyncio.to_thread(take_diff, self.checkout, self.path, layer)
+        return await in_thread(take_diff, self.checkout, self.path, layer)
 
     async def close(self) -> None:
         """Unmount and remove it. May be called twice. Its sandboxes must be closed before."""
@@ -70,13 +70,7 @@ class Workspaces:
 
     async def create(self, checkout: Checkout, patch: bytes = b"") -> Workspace:
         """A workspace of the checkout, with a patch applied. Raises PatchError, DiskFull, WorkspaceError."""
-        making = asyncio.ensure_future(asyncio.to_thread(self._create, checkout, patch))
-        try:
-            return await asyncio.shield(making)
-        except asyncio.CancelledError:
-            workspace = await making  # a thread cannot be stopped: what it makes must not be left
-            await workspace.close()
-            raise
+        return await in_thread(self._create, checkout, patch, undo=Workspace._close)
 
     def _create(self, checkout: Checkout, patch: bytes) -> Workspace:
         root = self._live.root / f"workspace-{secrets.token_hex(6)}"
@@ -123,10 +117,14 @@ def _mount(what: str, where: Path, kind: str, options: str) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    ended = subprocess.run(
-        ["cp", "-a", "--reflink=auto", "--", str(source), str(target)], capture_output=True, text=True, check=False
+    ended = run_program(
+        ["cp", "-a", "--reflink=auto", "--", str(source), str(target)],
+        at=Path("/"),
+        env=dict(os.environ),
+        stdin=b"",
+        output_limit=1 << 20,
     )
-    if ended.returncode != 0:
-        said = ended.stderr.strip().splitlines()
+    if ended.code != 0:
+        said = ended.stderr.decode("utf-8", "replace").strip().splitlines()
         space = any("No space left" in line for line in said)
         raise state_error(target, OSError(28 if space else 5, said[-1] if said else "cp failed"))

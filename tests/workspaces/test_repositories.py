@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
 import os
 import subprocess
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from workspaces import Repositories, RepositoryError
+from workspaces.errors import UnsafeRepository
 
 
 def git(repo: Path, *arguments: str) -> str:
@@ -140,3 +143,61 @@ async def test_a_linked_work_tree_and_a_subdirectory_are_the_same_repository(rep
     for place in (linked, repo / "sub"):
         checkout = await repositories.checkout(await repositories.inspect(place), None)
         assert checkout.files == ("a.py",)
+
+
+def nested(repo: Path, leaf: str, *, width: int, depth: int) -> str:
+    """A commit whose tree holds width ** depth times `leaf`, in a few kilobytes."""
+
+    def made(kind: str, lines: str) -> str:
+        command = ["git", *kind.split()]
+        return subprocess.run(command, cwd=repo, input=lines, check=True, capture_output=True, text=True).stdout.strip()
+
+    tree = made("mktree", leaf)
+    for _ in range(depth):
+        tree = made("mktree", "".join(f"040000 tree {tree}\t{number}\n" for number in range(width)))
+    return git(repo, "commit-tree", "-m", "many", tree).strip()
+
+
+@pytest.mark.parametrize("leaf", ["100644 blob {blob}\tfile\n", ""], ids=["files", "empty directories"])
+async def test_a_small_repository_of_very_many_paths_is_refused_at_once(repo: Path, tmp_path: Path, leaf: str) -> None:
+    blob = git(repo, "hash-object", "-w", "a.py").strip()
+    commit = nested(repo, leaf.format(blob=blob), width=10, depth=8)
+    git(repo, "update-ref", "HEAD", commit)
+    repositories = Repositories(tmp_path / "state")
+    async with asyncio.timeout(60):
+        with pytest.raises(UnsafeRepository, match="more than 250000 files"):
+            await repositories.checkout(await repositories.inspect(repo), None)
+
+
+async def test_files_are_counted_together(repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workspaces.repositories.LARGEST_TREE", 1000)
+    for number in range(4):
+        (repo / f"{number}.txt").write_bytes(bytes(300))
+    git(repo, "add", "-A")
+    git(repo, "commit", "-q", "-m", "the same blob, four times")
+    repositories = Repositories(tmp_path / "state")
+    with pytest.raises(UnsafeRepository, match="together"):
+        await repositories.checkout(await repositories.inspect(repo), None)
+
+
+async def test_cancelling_does_not_wait_for_somebody_elses_lock(repo: Path, tmp_path: Path) -> None:
+    repositories = Repositories(tmp_path / "state")
+    source = await repositories.inspect(repo)
+    await repositories.checkout(source, None)
+    with open(tmp_path / "state" / "mirrors" / f"{source.key}.lock") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        waiting = asyncio.create_task(repositories.checkout(source, None))
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
+        waiting.cancel()
+        async with asyncio.timeout(10):
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+
+
+async def test_a_repository_that_lacks_a_file_says_so(repo: Path, tmp_path: Path) -> None:
+    blob = git(repo, "rev-parse", "HEAD:a.py").strip()
+    (repo / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+    repositories = Repositories(tmp_path / "state")
+    with pytest.raises(RepositoryError, match="lacks files"):
+        await repositories.checkout(await repositories.inspect(repo), None)
