@@ -15,7 +15,7 @@ import pytest
 
 from tests.workspaces.conftest import IMAGE, Start
 from workspaces import Sandbox, SandboxDied, SandboxProvider, SandboxSpec, reap
-from workspaces.errors import SandboxFileError
+from workspaces.errors import ProtocolError, SandboxFileError
 from workspaces.sandbox.cgroups import hierarchies
 
 MARK = "86399.25"  # seconds that no other process on this machine sleeps
@@ -144,6 +144,17 @@ async def test_a_conversation(sandbox: Sandbox) -> None:
 async def test_leaving_a_conversation_kills_the_program(sandbox: Sandbox) -> None:
     async with sandbox.open(["sh", "-c", f"echo here; sleep {MARK}"]) as process:
         assert await anext(process.lines()) == b"here"
+    assert sleepers() == []
+
+
+async def test_a_conversation_that_nobody_reads_fails_and_its_program_is_killed(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workspaces.sandbox.link._BACKLOG", 1 << 20)
+    async with sandbox.open(["sh", "-c", f"sleep {MARK} & exec yes"]) as process:
+        with pytest.raises(ProtocolError, match="nobody read"):
+            await process.wait()
+        assert await appeared(5)
     assert sleepers() == []
 
 

@@ -32,11 +32,19 @@ class Execution:
         self._news = asyncio.Event()
         self._on_way = 0
         self.lost = False  # the process that stood between it and the supervisor was killed
+        # What whoever waits gets: the report of its end, or why there will be none. A failed command may still run.
         self._ended: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._ended.add_done_callback(lambda _: self._news.set())
+        self._gone = asyncio.Event()  # the supervisor has reported its end, or has itself ended
 
     def receive(self, kind: str, payload: bytes) -> None:
-        if kind == "o":
+        if kind == "x":
+            self._gone.set()
+            if not self.ended:
+                self._ended.set_result(json.loads(payload))
+        elif self.ended:
+            return  # nobody reads a command that failed
+        elif kind == "o":
             self.stdout += payload
             if self._stream and len(self.stdout) > _BACKLOG:
                 self.fail(ProtocolError(f"a command wrote more than {_BACKLOG} bytes that nobody read"))
@@ -46,17 +54,24 @@ class Execution:
         elif kind == "c":
             self._on_way -= struct.unpack("!I", payload)[0]
             self._news.set()
-        elif kind == "x" and not self._ended.done():
-            self._ended.set_result(json.loads(payload))
 
     def fail(self, error: Exception) -> None:
         if not self._ended.done():
             self._ended.set_exception(error)
             self._ended.exception()  # seen: whoever waits gets it, and nobody has to
 
+    def lose(self, error: Exception) -> None:
+        """The supervisor has ended, and the command with it."""
+        self.fail(error)
+        self._gone.set()
+
     @property
     def ended(self) -> bool:
         return self._ended.done()
+
+    @property
+    def gone(self) -> bool:
+        return self._gone.is_set()
 
     async def write(self, data: bytes) -> None:
         for start in range(0, len(data), 1 << 16):
@@ -106,10 +121,10 @@ class Execution:
 
     async def kill(self) -> None:
         """End the command and its descendants; returns when the supervisor says that they are gone."""
-        if not self.ended:
-            with contextlib.suppress(SandboxDied):
+        if not self.gone:
+            with contextlib.suppress(SandboxDied, ProtocolError):
                 await self._link.send("K", self.number)
-                await asyncio.shield(self._ended)
+                await self._gone.wait()
 
     async def _next(self) -> None:
         self._news.clear()
@@ -236,7 +251,7 @@ class Link:
                 self._ready.set_exception(error)
                 self._ready.exception()
             for execution in self._executions.values():
-                execution.fail(error)
+                execution.lose(error)
 
     def _dispatch(self, kind: str, number: int, payload: bytes) -> None:
         if kind == "r":
@@ -246,5 +261,5 @@ class Link:
                 self._on_event(kind, number, payload)
         elif (execution := self._executions.get(number)) is not None:
             execution.receive(kind, payload)
-            if execution.ended:
+            if execution.gone:
                 del self._executions[number]
