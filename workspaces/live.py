@@ -1,7 +1,8 @@
 """What running processes hold outside themselves, written down so that the next start can clear up after a crash.
 
 Every owner has a directory `live/OWNER/` with a `lock` file that it holds locked for as long as it lives (the kernel
-lets go of it however the owner ends), notes of mounts, control groups and containers, and the working directories.
+lets go of it however the owner ends), notes of mounts and control groups, and the working directories. `live.lock` is the
+gate: an owner appears, and others look whether it is dead, one at a time.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import fcntl
 import json
 import os
 import secrets
-import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from workspaces.errors import DiskFull, WorkspaceError
+from workspaces.removal import remove_tree
 
 _MNT_DETACH = 2
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -40,9 +41,11 @@ class Live:
         """Make the directory and lock it. Raises WorkspaceError when the state directory cannot be written."""
         root = state_dir / "live" / f"{os.getpid()}-{secrets.token_hex(4)}"
         try:
-            root.mkdir(parents=True, mode=0o711)
-            lock = os.open(root / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            root.parent.mkdir(parents=True, exist_ok=True, mode=0o711)
+            with _gate(state_dir):
+                root.mkdir(mode=0o711)
+                lock = os.open(root / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+                fcntl.flock(lock, fcntl.LOCK_EX)
         except OSError as error:
             raise state_error(root, error) from error
         return cls(root, lock)
@@ -53,7 +56,7 @@ class Live:
 
     def note(self, identity: str, held: Mapping[str, Any]) -> None:
         """Write down what must be cleared if this process dies: `cgroups`, `mounts` (both lists of paths)."""
-        (self.root / f"{identity}.json").write_text(json.dumps(held))
+        write_whole(self.root / f"{identity}.json", json.dumps(held))
 
     def forget(self, identity: str) -> None:
         """It was cleared in order."""
@@ -84,28 +87,63 @@ class Live:
         return {name: self.root / name for name in contents}
 
     def close(self) -> None:
-        """Remove the directory; what it notes must have been cleared."""
-        remove_tree(self.root)
+        """Remove the directory; what it notes must have been cleared. What cannot be removed waits for `reap_dead`."""
+        with contextlib.suppress(OSError):
+            remove_tree(self.root)
         os.close(self._lock)
 
 
+@contextmanager
+def scratch(state_dir: Path) -> Iterator[Path]:
+    """A directory that lasts as long as the block, or until somebody clears up after a crash."""
+    live = Live.open(state_dir)
+    try:
+        yield live.root
+    finally:
+        live.close()
+
+
 def reap_dead(state_dir: Path) -> list[str]:
-    """Clear what owners that are no longer alive left behind; one line for each thing removed."""
-    removed: list[str] = []
+    """Clear what owners that are no longer alive left behind; one line for each thing removed, or that resists."""
+    lines: list[str] = []
     for root in sorted((state_dir / "live").glob("*")):
         with _abandoned(root) as abandoned:
-            if not abandoned:
-                continue
-            for note in sorted(root.glob("*.json")):
-                held = json.loads(note.read_text() or "{}")
-                for group in held.get("cgroups", []):
-                    _end_group(Path(group))
-                    removed.append(f"control group {group}")
-                mounts = [mount for mount in reversed(held.get("mounts", [])) if unmount(Path(mount))]
-                removed += [f"mount {mount}" for mount in mounts]
-            remove_tree(root)
-            removed.append(f"working directory of a process that died: {root}")
-    return removed
+            if abandoned:
+                lines += _clear(root)
+    return lines
+
+
+def _clear(root: Path) -> list[str]:
+    lines: list[str] = []
+    stuck: list[str] = []
+    for note in sorted(root.glob("*.json")):
+        groups, mounts = _held(note)
+        for group in groups:
+            (lines if _end_group(group) else stuck).append(f"control group {group}")
+        for mount in reversed(mounts):
+            try:
+                if unmount(mount):
+                    lines.append(f"mount {mount}")
+            except WorkspaceError as error:
+                stuck.append(f"mount {mount} ({error})")
+    what = f"working directory of a process that died: {root}"
+    try:
+        if stuck:  # the notes of it are still needed
+            raise OSError(errno.EBUSY, "something that it names is still in use")
+        remove_tree(root)
+        lines.append(what)
+    except OSError as error:
+        stuck.append(f"{what} ({error.strerror})")
+    return lines + [f"not yet, it resists: {each}" for each in stuck]
+
+
+def _held(note: Path) -> tuple[list[Path], list[Path]]:
+    """The control groups and mounts that a note names; none where somebody damaged it."""
+    try:
+        held = json.loads(note.read_text())
+        return [Path(each) for each in held.get("cgroups", [])], [Path(each) for each in held.get("mounts", [])]
+    except (OSError, ValueError, AttributeError, TypeError):
+        return [], []
 
 
 def is_alive(state_dir: Path, owner: str) -> bool:
@@ -118,25 +156,49 @@ def is_alive(state_dir: Path, owner: str) -> bool:
 
 
 @contextmanager
+def alone(live: Live) -> Iterator[bool]:
+    """Whether nobody but the given owner uses the state directory, and nobody begins to during the block: keep it short."""
+    with _gate(live.state_dir):
+        yield all(root == live.root for root in live.root.parent.glob("*"))
+
+
+@contextmanager
+def _gate(state_dir: Path) -> Iterator[None]:
+    gate = os.open(state_dir / "live.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(gate)
+
+
+@contextmanager
 def _abandoned(root: Path) -> Iterator[bool]:
     """Whether nobody holds the lock; held here meanwhile, so that two cannot clear at once."""
+    with contextlib.ExitStack() as stack:
+        with _gate(root.parent.parent):
+            abandoned = _take_over(root, stack)
+        yield abandoned
+
+
+def _take_over(root: Path, stack: contextlib.ExitStack) -> bool:
     try:
         lock = os.open(root / "lock", os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:  # being made, or half cleared
-        yield root.is_dir() and time.time() - root.stat().st_mtime > 60
-        return
-    try:
+    except FileNotFoundError:  # half cleared, by one who is still at it or who died over it
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield root.exists()
-    finally:
-        os.close(lock)
+            return time.time() - root.stat().st_mtime > 60
+        except FileNotFoundError:
+            return False
+    stack.callback(os.close, lock)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return root.exists()
 
 
-def _end_group(group: Path) -> None:
+def _end_group(group: Path) -> bool:
+    """Kill what is in a control group, and remove it; False when it is still there."""
     deadline = time.monotonic() + 2.0
     while group.exists() and time.monotonic() < deadline:
         with contextlib.suppress(OSError):
@@ -145,6 +207,7 @@ def _end_group(group: Path) -> None:
         with contextlib.suppress(OSError):
             group.rmdir()
         time.sleep(0.002)
+    return not group.exists()
 
 
 def unmount(path: Path) -> bool:
@@ -157,18 +220,11 @@ def unmount(path: Path) -> bool:
     raise WorkspaceError(f"{path} cannot be unmounted: {os.strerror(number)}")
 
 
-def remove_tree(path: Path) -> None:
-    """Remove a directory whatever modes somebody gave to what is in it; links are removed, never followed."""
-
-    def unlock(function: Any, name: str, error: BaseException) -> None:
-        if isinstance(error, FileNotFoundError):
-            return
-        os.chmod(Path(name).parent, 0o700, follow_symlinks=True)
-        if not Path(name).is_symlink():
-            os.chmod(name, 0o700)
-        function(name) if function is not os.open else shutil.rmtree(name)
-
-    shutil.rmtree(path, onerror=lambda function, name, info: unlock(function, name, info[1]))
+def write_whole(path: Path, text: str) -> None:
+    """Replace or create a file: whoever reads it finds all of the text or what was there before."""
+    beside = path.with_name(f".{path.name}.new")
+    beside.write_text(text)
+    beside.rename(path)
 
 
 def state_error(path: Path, error: OSError) -> WorkspaceError:

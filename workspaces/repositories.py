@@ -17,8 +17,9 @@ from pathlib import Path, PurePosixPath
 
 from workspaces.errors import RepositoryError, UnknownCommit, UnsafeRepository, WorkspaceError
 from workspaces.git import SILENT_ATTRIBUTES, blob_sizes, read_blobs, run
-from workspaces.live import remove_tree, state_error
+from workspaces.live import Live, alone, scratch, state_error, write_whole
 from workspaces.programs import in_thread, pause
+from workspaces.removal import remove_tree
 from workspaces.sandbox.running import SANDBOX_UID
 
 # What is refused before anything is copied. A few kilobytes of objects can describe trees beyond every disk.
@@ -67,6 +68,11 @@ class Checkout:
     entries: Mapping[str, Entry]
 
     @property
+    def state_dir(self) -> Path:
+        """Where it was made."""
+        return self.mirror.parent.parent
+
+    @property
     def files(self) -> tuple[str, ...]:
         """Paths of all tracked files; bytes that are not UTF-8 as surrogate escapes."""
         return tuple(self.entries)
@@ -85,6 +91,7 @@ class Repositories:
     """Mirrors and checkouts under the state directory."""
 
     def __init__(self, state_dir: Path) -> None:
+        self._state_dir = state_dir
         self._mirrors = state_dir / "mirrors"
         self._checkouts = state_dir / "checkouts"
 
@@ -110,17 +117,17 @@ class Repositories:
         reader = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": str(source.objects)}
         try:
             self._mirrors.mkdir(parents=True, exist_ok=True, mode=0o711)
-            with _locked(self._mirrors / f"{source.key}.lock"):
+            with scratch(self._state_dir) as place, _locked(self._mirrors / f"{source.key}.lock"):
                 mirror = self._mirror(source)
                 commit = _commit(source, base)
                 entries = _entries(mirror, commit, reader)
                 _refuse_unsafe(mirror, entries, reader)
                 if base is None:
-                    _refuse_changes(source, mirror)
+                    _refuse_changes(source, mirror, place / "index")
                 _copy_commit(mirror, commit, reader)
                 tree = self._checkouts / source.key / commit
                 if not tree.exists():
-                    _build(mirror, commit, tree)
+                    _build(mirror, commit, tree, place / "checkout")
         except OSError as error:
             if isinstance(error, WorkspaceError):
                 raise
@@ -181,13 +188,12 @@ def _commit(source: Source, base: str | None) -> str:
         raise UnknownCommit(f"{source.path} has no commit {base!r}; `git log` there lists what it has") from error
 
 
-def _refuse_changes(source: Source, mirror: Path) -> None:
+def _refuse_changes(source: Source, mirror: Path, copy: Path) -> None:
     """Compare the work tree with the index, and the index with HEAD, through a copy of the index and our own git
     directory: the user's configuration may name programs that git would run for a comparison."""
     index = source.git_dir / "index"
     if not index.exists():
         return
-    copy = mirror / f"index-{os.getpid()}"
     shutil.copy2(index, copy)
     variables = {
         "GIT_DIR": str(mirror),
@@ -195,12 +201,9 @@ def _refuse_changes(source: Source, mirror: Path) -> None:
         "GIT_INDEX_FILE": str(copy),
         "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(source.objects),
     }
-    try:
-        unstaged = run(["diff-files", "-z", "--ignore-submodules=all"], at=source.path, variables=variables)
-        changed = {name for name, blob in _raw(unstaged) if not _only_line_ends(source.path, name, blob, variables)}
-        staged = run(["diff-index", "--cached", "--name-only", "-z", source.head], at=source.path, variables=variables)
-    finally:
-        copy.unlink()
+    unstaged = run(["diff-files", "-z", "--ignore-submodules=all"], at=source.path, variables=variables)
+    changed = {name for name, blob in _raw(unstaged) if not _only_line_ends(source.path, name, blob, variables)}
+    staged = run(["diff-index", "--cached", "--name-only", "-z", source.head], at=source.path, variables=variables)
     changed |= {name for name in staged.split(b"\0") if name}
     if changed:
         first = printable(os.fsdecode(min(changed)))
@@ -309,52 +312,51 @@ def _copy_commit(target: Path, commit: str, variables: Mapping[str, str]) -> Non
     objects = run(["rev-list", "--objects", "--no-object-names", "--no-walk", commit], at=target, variables=reading)
     pack = target / "objects" / "pack" / "pack"
     run(["pack-objects", "-q", "--threads=1", str(pack)], at=target, stdin=objects, variables=reading)
-    marker.write_text("".join(f"{each}\n" for each in [*known, commit]))
+    write_whole(marker, "".join(f"{each}\n" for each in [*known, commit]))
 
 
-def _build(mirror: Path, commit: str, tree: Path) -> None:
+def _build(mirror: Path, commit: str, tree: Path, beside: Path) -> None:
     """Make a checkout beside its place, then rename it there: it is whole or it is not there."""
-    beside = tree.with_name(f".{tree.name}.{os.getpid()}")
-    remove_tree(beside)
-    beside.mkdir(parents=True, mode=0o755)
-    try:
-        object_format = "sha256" if len(commit) == 64 else "sha1"
-        run(["init", "-q", f"--object-format={object_format}", str(beside)], at=beside)
-        own = beside / ".git"
-        shutil.rmtree(own / "hooks", ignore_errors=True)
-        _copy_commit(own, commit, {"GIT_ALTERNATE_OBJECT_DIRECTORIES": str(mirror / "objects")})
-        (own / "HEAD").write_text(f"{commit}\n")
-        (own / "info").mkdir(exist_ok=True)
-        (own / "info" / "attributes").write_text(SILENT_ATTRIBUTES)
-        run(["read-tree", commit], at=beside)
-        run(["checkout-index", "-a", "-f", "-q"], at=beside)
-        when = int(run(["log", "-1", "--format=%ct", commit], at=beside))
-        uid = SANDBOX_UID if os.geteuid() == 0 else -1
-        for directory, names, files in os.walk(beside):
-            pause(0)
-            for name in [*files, *names]:
-                path = os.path.join(directory, name)
-                os.chown(path, uid, uid, follow_symlinks=False)
-                os.utime(path, (when, when), follow_symlinks=False)
-        os.chown(beside, uid, uid)
-        run(["update-index", "-q", "--refresh"], at=beside)
-        if uid >= 0:
-            os.chown(own / "index", uid, uid)
-        beside.rename(tree)
-    except BaseException:
-        remove_tree(beside)
-        raise
+    beside.mkdir(mode=0o755)
+    object_format = "sha256" if len(commit) == 64 else "sha1"
+    run(["init", "-q", f"--object-format={object_format}", str(beside)], at=beside)
+    own = beside / ".git"
+    shutil.rmtree(own / "hooks", ignore_errors=True)
+    _copy_commit(own, commit, {"GIT_ALTERNATE_OBJECT_DIRECTORIES": str(mirror / "objects")})
+    (own / "HEAD").write_text(f"{commit}\n")
+    (own / "info").mkdir(exist_ok=True)
+    (own / "info" / "attributes").write_text(SILENT_ATTRIBUTES)
+    run(["read-tree", commit], at=beside)
+    run(["checkout-index", "-a", "-f", "-q"], at=beside)
+    when = int(run(["log", "-1", "--format=%ct", commit], at=beside))
+    uid = SANDBOX_UID if os.geteuid() == 0 else -1
+    for directory, names, files in os.walk(beside):
+        pause(0)
+        for name in [*files, *names]:
+            path = os.path.join(directory, name)
+            os.chown(path, uid, uid, follow_symlinks=False)
+            os.utime(path, (when, when), follow_symlinks=False)
+    os.chown(beside, uid, uid)
+    run(["update-index", "-q", "--refresh"], at=beside)
+    if uid >= 0:
+        os.chown(own / "index", uid, uid)
+    tree.parent.mkdir(parents=True, exist_ok=True)
+    beside.rename(tree)
 
 
 def forget_unused(state_dir: Path) -> list[str]:
-    """Remove checkouts and mirrors while no process of this state directory is alive; one line for each."""
-    if any((state_dir / "live").glob("*")):
-        return []
-    removed = []
-    for path in (*(state_dir / "checkouts").glob("*"), *(state_dir / "mirrors").glob("*.git")):
-        remove_tree(path)
-        removed.append(f"{'checkouts' if path.parent.name == 'checkouts' else 'mirror'} {path}")
-    return removed
+    """Remove checkouts and mirrors while no other process of this state directory is alive; one line for each."""
+    live = Live.open(state_dir)
+    try:
+        lines = []
+        with alone(live) as possible:  # a Run that begins now finds them whole, or not at all
+            found = [*(state_dir / "checkouts").glob("*"), *(state_dir / "mirrors").glob("*.git")] if possible else []
+            for path in found:
+                path.rename(live.root / f"{path.parent.name}-{path.name}")
+                lines.append(f"{'checkouts' if path.parent.name == 'checkouts' else 'mirror'} {path}")
+        return lines
+    finally:
+        live.close()
 
 
 @contextmanager

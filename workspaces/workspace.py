@@ -17,8 +17,9 @@ from typing import Self
 
 from workspaces.diff import Patch, take_diff, write_patched
 from workspaces.errors import WorkspaceError
-from workspaces.live import Live, remove_tree, state_error, unmount
+from workspaces.live import Live, state_error, unmount
 from workspaces.programs import in_thread, run_program
+from workspaces.removal import remove_tree
 from workspaces.repositories import Checkout
 from workspaces.sandbox.running import SANDBOX_UID
 
@@ -49,7 +50,10 @@ class Workspace:
         if self._overlay:
             unmount(self.path)
             unmount(self._root / "layer")
-        remove_tree(self._root)
+        try:
+            remove_tree(self._root)
+        except OSError:
+            return  # the Live directory keeps it, with its note, and the next start tries again
         self._live.forget(self._root.name)
 
     async def __aenter__(self) -> Self:
