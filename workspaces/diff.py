@@ -1,28 +1,38 @@
 """Patches out of workspaces and into checkouts, when whoever wrote the files wants to harm the host.
 
 The host reads a workspace through directory descriptors and never follows a link, skips what is no plain file (a FIFO
-would block it), and bounds sizes before it reads. Contents become blobs as they are, without filters; git compares them
-with the base commit in a repository of our own, whose configuration and index the sandbox never saw.
+would block it), and bounds what it looks at and what it reads: depth, names, files, bytes. Contents go as they are, one at a
+time, to one git process, which compares them with the base commit in a repository of our own that the sandbox never saw.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
-from workspaces.errors import PatchError, RepositoryError
-from workspaces.git import SILENT_ATTRIBUTES, run
-from workspaces.repositories import Checkout, leaves_tree, printable
+from workspaces.errors import PatchError, RepositoryError, UnsafeRepository
+from workspaces.git import SILENT_ATTRIBUTES, read_blobs, run
+from workspaces.links import leaves_tree
+from workspaces.live import scratch
+from workspaces.programs import pause
+from workspaces.repositories import MOST_FILES, Checkout, printable
 
 LARGEST_CHANGE = 64 << 20  # bytes of one changed file
+LARGEST_PATCH = 128 << 20  # bytes of all changed files together
+MOST_CHANGES = 20_000  # changed files
+_MOST_NAMES = 2 * MOST_FILES  # names in a whole workspace
+_DEEPEST = 100  # directories within each other; each costs a descriptor while it is walked
+_MOST_SKIPPED = 1000  # lines about what was left out
 _CACHES = ("__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis")
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_BRANCH = "refs/heads/changed"
 _DIFF = ("--binary", "--full-index", "--find-renames", "--no-ext-diff", "--no-textconv", "--no-color")
 
 
@@ -38,47 +48,121 @@ class Patch:
         return bool(self.data)
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A file as it is in a workspace: its mode in git's words and its content; None: it is gone."""
-
-    path: str
-    mode: str
-    content: bytes | None
-
-
 def take_diff(checkout: Checkout, tree: Path, layer: Path | None) -> Patch:
-    """The change of a workspace since its base commit. `layer`: an overlay's upper directory, which holds all changes."""
-    skipped: list[str] = []
-    touched = _touched_in_layer(checkout, layer) if layer else _touched_in_tree(checkout, tree)
+    """The change of a workspace since its base commit. `layer`: an overlay's upper directory, which holds all changes.
+
+    Raises PatchError when the workspace holds more than can be looked at, or links that lead out of it by a detour.
+    """
+    skipped = _Skipped()
+    touched = _touched_in_layer(checkout, layer, skipped) if layer else _touched_in_tree(checkout, tree, skipped)
     new = [path for path in touched if path not in checkout.entries]
     left_out = {path for path in new if _is_cache(path)} | _ignored(checkout, new)
+    with scratch(checkout.state_dir) as place:
+        object_format = "sha256" if len(checkout.commit) == 64 else "sha1"
+        run(["init", "-q", "--bare", f"--object-format={object_format}", str(place / "git")], at=place)
+        _silence(place / "git")
+        changed = _import(checkout, tree, sorted(touched - left_out), place, skipped)
+        if not changed:
+            return Patch(b"", (), skipped.lines())
+        variables = {
+            "GIT_DIR": str(place / "git"),
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(checkout.mirror / "objects"),
+        }
+        imported = ["fast-import", "--quiet", "--done"]
+        run(imported, at=place, stdin=place / "changes", variables=variables)
+        compared = [checkout.commit, _BRANCH]
+        try:
+            data = run(["diff", *_DIFF, *compared], at=place, variables=variables)
+        except UnsafeRepository as error:
+            raise PatchError(f"the workspace's patch is too large: {error}") from error
+        names = run(["diff", "--name-only", "-z", *compared], at=place, variables=variables)
+    files = tuple(os.fsdecode(name) for name in names.split(b"\0") if name)
+    return Patch(data, files, skipped.lines())
+
+
+class _Skipped:
+    """What a patch leaves out, and why."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._more = 0
+
+    def add(self, path: str, why: str) -> None:
+        if len(self._lines) < _MOST_SKIPPED:
+            self._lines.append(f"{printable(path)}: {why}")
+        else:
+            self._more += 1
+
+    def lines(self) -> tuple[str, ...]:
+        return (*self._lines, *([f"and {self._more} more"] if self._more else []))
+
+
+def _import(checkout: Checkout, tree: Path, paths: Sequence[str], place: Path, skipped: _Skipped) -> bool:
+    """Write what `git fast-import` reads: the contents, one at a time, then a commit of them. Whether there is any."""
+    modes: dict[str, str] = {}  # path -> mode in git's words; "": gone
+    links: dict[str, str] = {}
+    left = LARGEST_PATCH
     root = os.open(tree, _DIRECTORY)
     try:
-        found = [_read(root, path, skipped) for path in sorted(touched - left_out)]
+        with open(place / "changes", "wb") as stream:
+            for mark, path in enumerate(paths, 1):
+                pause(0)
+                if len(modes) == MOST_CHANGES:
+                    skipped.add(path, f"it and what follows are more than {MOST_CHANGES} changes")
+                    break
+                try:
+                    mode, content = _read(root, path, min(left, LARGEST_CHANGE))
+                except _Unfit as error:
+                    skipped.add(path, str(error))
+                    continue
+                modes[path] = mode
+                left -= len(content)
+                if mode == "120000":
+                    links[path] = os.fsdecode(content)
+                if mode:
+                    stream.write(b"blob\nmark :%d\ndata %d\n%s\n" % (mark, len(content), content))
+            _leave_out_links(checkout, modes, links, skipped)
+            stream.write(b"commit %s\ncommitter x <x> 0 +0000\ndata 0\n" % _BRANCH.encode())
+            stream.write(b"from %s\n" % checkout.commit.encode())
+            for path, mode in modes.items():
+                if not mode:
+                    stream.write(b"D %s\n" % _quoted(path))
+            for mark, path in enumerate(paths, 1):
+                if modes.get(path):
+                    stream.write(b"M %s :%d %s\n" % (modes[path].encode(), mark, _quoted(path)))
+            stream.write(b"done\n")
     finally:
         os.close(root)
-    with _scratch(checkout) as variables:
-        run(["read-tree", checkout.commit], at=checkout.mirror, variables=variables)
-        lines = []
-        for each in filter(None, found):
-            if each.content is None:
-                lines.append(b"0 %s\t%s" % (b"0" * len(checkout.commit), os.fsencode(each.path)))
-            else:
-                blob = run(
-                    ["hash-object", "-w", "--stdin", "--no-filters"],
-                    at=checkout.mirror,
-                    stdin=each.content,
-                    variables=variables,
-                )
-                lines.append(b"%s %s\t%s" % (each.mode.encode(), blob.strip(), os.fsencode(each.path)))
-        if lines:
-            index = ["update-index", "-z", "--index-info"]
-            run(index, at=checkout.mirror, stdin=b"\0".join(lines) + b"\0", variables=variables)
-        data = run(["diff", "--cached", *_DIFF, checkout.commit], at=checkout.mirror, variables=variables)
-        names = run(["diff", "--cached", "--name-only", "-z", checkout.commit], at=checkout.mirror, variables=variables)
-    files = tuple(os.fsdecode(name) for name in names.split(b"\0") if name)
-    return Patch(data, files, tuple(skipped))
+    return bool(modes)
+
+
+def _leave_out_links(checkout: Checkout, modes: dict[str, str], links: dict[str, str], skipped: _Skipped) -> None:
+    """Take the links that lead out of the tree out of a change. Raises PatchError where others then still do."""
+    after = _links_after(checkout, modes, links)
+    for path in [each for each in links if leaves_tree(each, after)]:
+        skipped.add(path, f"a link to {printable(links[path])}, outside of the repository")
+        del modes[path], links[path]
+    after = _links_after(checkout, modes, links)
+    for path in after:
+        pause(0)
+        if leaves_tree(path, after):
+            raise PatchError(
+                f"the workspace makes {printable(path)} a link out of the repository, by way of other links"
+            )
+
+
+def _links_after(checkout: Checkout, changed: Container[str], links: Mapping[str, str]) -> dict[str, str]:
+    return {path: target for path, target in checkout.links.items() if path not in changed} | dict(links)
+
+
+def _quoted(path: str) -> bytes:
+    raw = os.fsencode(path)
+    return b'"%s"' % raw.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
+
+
+def _silence(git_dir: Path) -> None:
+    (git_dir / "info").mkdir(exist_ok=True)
+    (git_dir / "info" / "attributes").write_text(SILENT_ATTRIBUTES)
 
 
 def patched_files(checkout: Checkout, patch: bytes) -> dict[str, tuple[str, bytes] | None]:
@@ -86,28 +170,38 @@ def patched_files(checkout: Checkout, patch: bytes) -> dict[str, tuple[str, byte
 
     The patch is applied to an index, never to a directory, so that nothing it names can be reached.
     """
-    with _scratch(checkout) as variables:
-        run(["read-tree", checkout.commit], at=checkout.mirror, variables=variables)
+    with scratch(checkout.state_dir) as place:
+        (place / "objects").mkdir()
+        variables = {
+            "GIT_DIR": str(checkout.mirror),
+            "GIT_INDEX_FILE": str(place / "index"),
+            "GIT_OBJECT_DIRECTORY": str(place / "objects"),
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(checkout.mirror / "objects"),
+        }
+        run(["read-tree", checkout.commit], at=place, variables=variables)
         try:
-            run(["apply", "--cached", "--whitespace=nowarn", "-"], at=checkout.mirror, stdin=patch, variables=variables)
+            run(["apply", "--cached", "--whitespace=nowarn", "-"], at=place, stdin=patch, variables=variables)
         except RepositoryError as error:
             raise PatchError(f"the patch does not apply to {checkout.commit[:12]}: {error}") from error
-        listed = run(
-            ["diff-index", "--cached", "-z", "--no-renames", checkout.commit], at=checkout.mirror, variables=variables
-        )
-        fields = listed.split(b"\0")
-        result: dict[str, tuple[str, bytes] | None] = {}
+        listing = ["diff-index", "--cached", "-z", "--no-renames", checkout.commit]
+        fields = run(listing, at=place, variables=variables).split(b"\0")
+        changed: dict[str, tuple[str, str] | None] = {}
         for facts, name in zip(fields[::2], fields[1::2], strict=False):
             _, mode, _, blob, status = facts.decode().split()
             path = os.fsdecode(name)
             _refuse_path(path, mode)
-            if status == "D":
-                result[path] = None
-                continue
-            content = run(["cat-file", "blob", blob], at=checkout.mirror, variables=variables)
-            if mode == "120000" and leaves_tree(path, os.fsdecode(content)):
-                raise PatchError(f"the patch makes {printable(path)} a link out of the repository, which no patch may")
-            result[path] = (mode, content)
+            changed[path] = None if status == "D" else (mode, blob)
+        blobs = [after[1] for after in changed.values() if after]
+        try:
+            contents = read_blobs(blobs, at=place, variables=variables, limit=LARGEST_PATCH)
+        except UnsafeRepository as error:
+            raise PatchError(f"the patch makes too much: {error}") from error
+    result = {path: after and (after[0], contents[after[1]]) for path, after in changed.items()}
+    links = {path: os.fsdecode(after[1]) for path, after in result.items() if after and after[0] == "120000"}
+    after_all = _links_after(checkout, result, links)
+    for path in after_all:
+        if leaves_tree(path, after_all):
+            raise PatchError(f"the patch makes {printable(path)} a link out of the repository, which no patch may")
     return result
 
 
@@ -127,93 +221,101 @@ def apply_to_checkout(top: Path, patch: bytes) -> None:
     git apply checks everything before it writes, and refuses paths that leave the tree or lead through a link. It runs
     with an empty git directory of ours, so that the checkout's configuration has no say.
     """
-    with tempfile.TemporaryDirectory(prefix="runoff-apply-") as scratch:
-        run(["init", "-q", "--bare", scratch], at=Path(scratch))
-        (Path(scratch) / "info").mkdir(exist_ok=True)
-        (Path(scratch) / "info" / "attributes").write_text(SILENT_ATTRIBUTES)
-        variables = {"GIT_DIR": scratch, "GIT_WORK_TREE": str(top)}
+    with tempfile.TemporaryDirectory(prefix="runoff-apply-") as empty:
+        run(["init", "-q", "--bare", empty], at=Path(empty))
+        _silence(Path(empty))
+        variables = {"GIT_DIR": empty, "GIT_WORK_TREE": str(top)}
         try:
             run(["apply", "--whitespace=nowarn", "-"], at=top, stdin=patch, variables=variables)
         except RepositoryError as error:
             raise PatchError(f"the patch does not fit the files in {top}, nothing was changed: {error}") from error
 
 
-class _scratch:
-    """Variables for git calls with an index and an object directory that last as long as the block."""
-
-    def __init__(self, checkout: Checkout) -> None:
-        self._directory = tempfile.TemporaryDirectory(prefix="runoff-diff-")
-        self._checkout = checkout
-
-    def __enter__(self) -> Mapping[str, str]:
-        path = self._directory.name
-        os.mkdir(f"{path}/objects")
-        return {
-            "GIT_DIR": str(self._checkout.mirror),
-            "GIT_INDEX_FILE": f"{path}/index",
-            "GIT_OBJECT_DIRECTORY": f"{path}/objects",
-            "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(self._checkout.mirror / "objects"),
-        }
-
-    def __exit__(self, *_: object) -> None:
-        self._directory.cleanup()
-
-
-def _touched_in_layer(checkout: Checkout, layer: Path) -> set[str]:
+def _touched_in_layer(checkout: Checkout, layer: Path, skipped: _Skipped) -> set[str]:
     """Paths that an overlay's upper directory speaks of: what was written there, whiteouts, and, where a directory
     replaces what base has, everything that base has below."""
     touched: set[str] = set()
     hidden: set[str] = set()  # what base has below these is hidden by the layer
-    root = os.open(layer, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
-        for path, state, fd in _walk(root, ""):
-            if not stat.S_ISDIR(state.st_mode) or (fd is not None and (path in checkout.entries or _is_opaque(fd))):
-                touched.add(path)
-                hidden.add(path)
-    finally:
-        os.close(root)
+    unseen: set[str] = set()
+    for path, state, fd in _walk(layer, unseen, skipped):
+        if not stat.S_ISDIR(state.st_mode) or (fd is not None and (path in checkout.entries or _is_opaque(fd))):
+            touched.add(path)
+            hidden.add(path)
     below = {path for path in checkout.entries if any(parent in hidden for parent in _parents(path))}
-    return touched | below
+    return {path for path in touched | below if not _is_within(path, unseen)}
 
 
-def _touched_in_tree(checkout: Checkout, tree: Path) -> set[str]:
+def _touched_in_tree(checkout: Checkout, tree: Path, skipped: _Skipped) -> set[str]:
     """Paths of a whole tree whose size, mode or time differ from base, and those of base that are gone."""
     seen: dict[str, tuple[int, int, int]] = {}
-    root = os.open(tree, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
-        for path, state, _ in _walk(root, ""):
-            if not stat.S_ISDIR(state.st_mode):
-                seen[path] = (state.st_mode, state.st_size, state.st_mtime_ns)
-    finally:
-        os.close(root)
+    unseen: set[str] = set()
+    for path, state, _ in _walk(tree, unseen, skipped):
+        if not stat.S_ISDIR(state.st_mode):
+            seen[path] = (state.st_mode, state.st_size, state.st_mtime_ns)
     for path in checkout.entries:
         state = os.lstat(checkout.tree / path)
         if seen.get(path) == (state.st_mode, state.st_size, state.st_mtime_ns):
             del seen[path]
-        else:
+        elif not _is_within(path, unseen):
             seen.setdefault(path, (0, 0, 0))
     return set(seen)
 
 
-def _walk(root: int, prefix: str) -> Iterator[tuple[str, os.stat_result, int | None]]:
-    """Everything below a directory but any `.git`, as (path, state, descriptor of a directory). Follows no link."""
-    for name in sorted(os.listdir(root)):
-        if name == ".git":
-            continue
-        try:
-            state = os.stat(name, dir_fd=root, follow_symlinks=False)
-            path = f"{prefix}{name}"
-            if not stat.S_ISDIR(state.st_mode):
-                yield path, state, None
+def _is_within(path: str, places: Set[str]) -> bool:
+    return bool(places) and (path in places or any(parent in places for parent in _parents(path)))
+
+
+def _walk(top: Path, unseen: set[str], skipped: _Skipped) -> Iterator[tuple[str, os.stat_result, int | None]]:
+    """Everything below a directory but any `.git`, as (path, state, descriptor of a directory). Follows no link.
+
+    unseen: gets the paths that cannot be looked at, of which nothing can be said. Raises PatchError over too many names.
+    """
+    left = _MOST_NAMES
+    stack: list[tuple[str, int, list[str]]] = []
+    try:
+        root = os.open(top, _DIRECTORY)
+        stack.append(("", root, _names(root, left)))
+        while stack:
+            prefix, fd, names = stack[-1]
+            if not names:
+                os.close(stack.pop()[1])
                 continue
-            fd = os.open(name, _DIRECTORY, dir_fd=root)
-        except FileNotFoundError:  # gone since it was listed: somebody in the sandbox still works
-            continue
-        try:
-            yield path, state, fd
-            yield from _walk(fd, f"{path}/")
-        finally:
+            name = names.pop()
+            path = prefix + name
+            left -= 1
+            if name.lower() == ".git":
+                continue
+            try:
+                state = os.stat(name, dir_fd=fd, follow_symlinks=False)
+                if not stat.S_ISDIR(state.st_mode):
+                    yield path, state, None
+                    continue
+                if len(stack) == _DEEPEST:
+                    raise OSError(errno.ENAMETOOLONG, f"more than {_DEEPEST} directories within each other")
+                inner = os.open(name, _DIRECTORY, dir_fd=fd)
+            except FileNotFoundError:  # gone since it was listed: somebody in the sandbox still works
+                continue
+            except OSError as error:
+                unseen.add(path)
+                skipped.add(path, error.strerror or str(error))
+                continue
+            stack.append((path + "/", inner, _names(inner, left)))
+            yield path, state, inner
+    finally:
+        for _, fd, _ in stack:
             os.close(fd)
+
+
+def _names(fd: int, most: int) -> list[str]:
+    """A directory's names, the last first. Raises PatchError when there are too many."""
+    pause(0)
+    with os.scandir(fd) as entries:
+        names = [entry.name for entry in itertools.islice(entries, most + 1)]
+    if len(names) > most:
+        raise PatchError(
+            f"the workspace holds more than {_MOST_NAMES} files and directories; no patch is taken from it"
+        )
+    return sorted(names, reverse=True)
 
 
 def _is_opaque(fd: int) -> bool:
@@ -230,8 +332,12 @@ def _parents(path: str) -> Iterator[str]:
         end = path.find("/", end + 1)
 
 
-def _read(tree: int, path: str, skipped: list[str]) -> _Found | None:
-    """One path as it is now. None, with a line in `skipped`, for what no patch can hold."""
+class _Unfit(Exception):
+    """What no patch can hold; why."""
+
+
+def _read(tree: int, path: str, most: int) -> tuple[str, bytes]:
+    """One path as it is now: its mode in git's words and its content; no mode: it is gone. Raises _Unfit."""
     *directories, name = path.split("/")
     fd = os.dup(tree)
     try:
@@ -241,29 +347,23 @@ def _read(tree: int, path: str, skipped: list[str]) -> _Found | None:
             fd = inner
         state = os.stat(name, dir_fd=fd, follow_symlinks=False)
         if stat.S_ISLNK(state.st_mode):
-            target = os.readlink(name, dir_fd=fd)
-            if leaves_tree(path, target):
-                skipped.append(f"{printable(path)}: a link to {printable(target)}, outside of the repository")
-                return None
-            return _Found(path, "120000", os.fsencode(target))
+            return "120000", os.fsencode(os.readlink(name, dir_fd=fd))
         if stat.S_ISDIR(state.st_mode):
-            return _Found(path, "", None)
+            return "", b""
         if not stat.S_ISREG(state.st_mode):
-            skipped.append(f"{printable(path)}: neither a file nor a link")
-            return None
-        if state.st_size > LARGEST_CHANGE:
-            skipped.append(f"{printable(path)}: {state.st_size} bytes, more than {LARGEST_CHANGE}")
-            return None
+            raise _Unfit("neither a file nor a link")
+        if state.st_size > most:
+            raise _Unfit(f"{state.st_size} bytes, more than the {most} that a patch has room for")
         handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=fd)
         with os.fdopen(handle, "rb") as file:
-            content = file.read(LARGEST_CHANGE)
-        return _Found(path, "100755" if state.st_mode & 0o100 else "100644", content)
+            content = file.read(most)
+        return "100755" if state.st_mode & 0o100 else "100644", content
     except (FileNotFoundError, NotADirectoryError):
-        return _Found(path, "", None)
+        return "", b""
     except OSError as error:
-        if error.errno != errno.ELOOP:  # a link where a directory was
-            raise
-        return _Found(path, "", None)
+        if error.errno == errno.ELOOP:  # a link where a directory was
+            return "", b""
+        raise _Unfit(error.strerror or str(error)) from error
     finally:
         os.close(fd)
 

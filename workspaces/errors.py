@@ -4,7 +4,7 @@
     ├── RepositoryError             the user's repository cannot be used as it is: bad input, no retry
     │   ├── UnknownCommit           the base commit does not exist there
     │   └── UnsafeRepository        it holds something a sandboxed run must not be given
-    ├── PatchError                  a patch does not apply, or reaches outside the tree: no retry
+    ├── PatchError                  a patch does not apply, reaches outside the tree, or is too large: no retry
     ├── DiskFull                    no space left (host or sandbox): retry after making room
     ├── SandboxUnavailable          no sandbox of that kind can be started here: install something first
     ├── SandboxDied                 the sandbox is gone (killed, out of memory): retry in a fresh one
@@ -35,7 +35,7 @@ class UnsafeRepository(RepositoryError):
 
 
 class PatchError(WorkspaceError, ValueError):
-    """A patch does not apply, or names a path outside the tree."""
+    """A patch does not apply, names a path outside the tree, or would be too large to be made."""
 
 
 class DiskFull(WorkspaceError, OSError):

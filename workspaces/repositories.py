@@ -13,10 +13,11 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from workspaces.errors import RepositoryError, UnknownCommit, UnsafeRepository, WorkspaceError
-from workspaces.git import SILENT_ATTRIBUTES, blob_sizes, read_blobs, run
+from workspaces.git import LARGEST_OUTPUT, SILENT_ATTRIBUTES, blob_sizes, read_blobs, run
+from workspaces.links import leaves_tree
 from workspaces.live import Live, alone, scratch, state_error, write_whole
 from workspaces.programs import in_thread, pause
 from workspaces.removal import remove_tree
@@ -60,12 +61,14 @@ class Checkout:
     """The files of one base commit, shared by all workspaces; nobody writes here.
 
     tree: the directory, with a `.git` that holds this commit alone. mirror: the bare repository to read objects from.
+    links: the targets of those entries that are symbolic links.
     """
 
     commit: str
     tree: Path
     mirror: Path
     entries: Mapping[str, Entry]
+    links: Mapping[str, str]
 
     @property
     def state_dir(self) -> Path:
@@ -121,7 +124,8 @@ class Repositories:
                 mirror = self._mirror(source)
                 commit = _commit(source, base)
                 entries = _entries(mirror, commit, reader)
-                _refuse_unsafe(mirror, entries, reader)
+                _refuse_unsafe(entries)
+                links = _links(mirror, entries, reader)
                 if base is None:
                     _refuse_changes(source, mirror, place / "index")
                 _copy_commit(mirror, commit, reader)
@@ -132,7 +136,7 @@ class Repositories:
             if isinstance(error, WorkspaceError):
                 raise
             raise state_error(self._checkouts, error) from error
-        return Checkout(commit, tree, mirror, entries)
+        return Checkout(commit, tree, mirror, entries, links)
 
     def _mirror(self, source: Source) -> Path:
         path = self._mirrors / f"{source.key}.git"
@@ -257,7 +261,7 @@ def _too_many(commit: str) -> UnsafeRepository:
     )
 
 
-def _refuse_unsafe(mirror: Path, entries: Mapping[str, Entry], variables: Mapping[str, str]) -> None:
+def _refuse_unsafe(entries: Mapping[str, Entry]) -> None:
     for path, entry in entries.items():
         if entry.mode == "160000":
             raise UnsafeRepository(
@@ -277,28 +281,22 @@ def _refuse_unsafe(mirror: Path, entries: Mapping[str, Entry], variables: Mappin
             f"the tracked files have {total / 2**30:.1f} GiB together, more than the {LARGEST_TREE >> 30} GiB that they may "
             "have; keep the large ones out of the repository (for example with git-lfs)"
         )
-    links = {path: entry.blob for path, entry in entries.items() if entry.mode == "120000"}
+
+
+def _links(mirror: Path, entries: Mapping[str, Entry], variables: Mapping[str, str]) -> dict[str, str]:
+    """The targets of all links. Raises UnsafeRepository when one of them leads out of the tree."""
+    blobs = {path: entry.blob for path, entry in entries.items() if entry.mode == "120000"}
     inside = {"GIT_DIR": str(mirror), **variables}
-    targets = read_blobs(links.values(), at=mirror, variables=inside, limit=_LONGEST_TARGET * MOST_FILES)
-    for path, blob in links.items():
-        target = os.fsdecode(targets[blob])
-        if leaves_tree(path, target):
+    targets = read_blobs(blobs.values(), at=mirror, variables=inside, limit=LARGEST_OUTPUT)
+    links = {path: os.fsdecode(targets[blob]) for path, blob in blobs.items()}
+    for path, target in links.items():
+        pause(0)
+        if leaves_tree(path, links):
             raise UnsafeRepository(
                 f"{printable(path)} is a link to {printable(target)}, outside of the repository; replace it by a file or a "
                 "link within"
             )
-
-
-def leaves_tree(path: str, target: str) -> bool:
-    """Whether a link's target, followed from where the link stands, is outside of the tree."""
-    if target.startswith("/"):
-        return True
-    depth = len(PurePosixPath(path).parts) - 1
-    for part in target.split("/"):
-        depth += {"..": -1, ".": 0, "": 0}.get(part, 1)
-        if depth < 0:
-            return True
-    return False
+    return links
 
 
 def _copy_commit(target: Path, commit: str, variables: Mapping[str, str]) -> None:

@@ -201,3 +201,18 @@ async def test_a_repository_that_lacks_a_file_says_so(repo: Path, tmp_path: Path
     repositories = Repositories(tmp_path / "state")
     with pytest.raises(RepositoryError, match="lacks files"):
         await repositories.checkout(await repositories.inspect(repo), None)
+
+
+async def test_a_link_that_leaves_by_way_of_another_one_is_refused(repo: Path, tmp_path: Path) -> None:
+    (repo / "d1" / "d2").mkdir(parents=True)
+    (repo / "d1" / "d2" / "top").symlink_to("../..")
+    (repo / "fine").symlink_to("d1/d2/top/a.py")
+    git(repo, "add", "-A")
+    git(repo, "commit", "-q", "-m", "a detour within")
+    repositories = Repositories(tmp_path / "state")
+    await repositories.checkout(await repositories.inspect(repo), None)
+    (repo / "passwd").symlink_to("d1/d2/top/../etc/passwd")
+    git(repo, "add", "-A")
+    git(repo, "commit", "-q", "-m", "a detour out")
+    with pytest.raises(UnsafeRepository, match="passwd is a link"):
+        await repositories.checkout(await repositories.inspect(repo), None)
