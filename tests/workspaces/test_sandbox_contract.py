@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.workspaces.conftest import IMAGE, Start
-from workspaces import Sandbox, SandboxDied, SandboxProvider, SandboxSpec, reap
+from workspaces import Live, Sandbox, SandboxDied, SandboxProvider, SandboxSpec, reap
 from workspaces.errors import ProtocolError, SandboxFileError
+from workspaces.sandbox.bubblewrap import Bubblewrap
 from workspaces.sandbox.cgroups import hierarchies
 
 MARK = f"{86400 + os.getpid()}.25"  # seconds that no other process on this machine sleeps, another run of these tests included
@@ -47,6 +48,11 @@ async def appeared(within_s: float) -> bool:
     while not sleepers() and time.monotonic() < deadline:
         await asyncio.sleep(0.02)
     return bool(sleepers())
+
+
+def groups(name: str) -> list[Path]:
+    """Control groups whose name begins like that, on either version of the interface."""
+    return [found for parent in set(hierarchies().values()) for found in parent.glob(f"{name}*")]
 
 
 # -- commands ---------------------------------------------------------------------------------------------------------
@@ -325,6 +331,7 @@ async def test_close_may_be_called_twice_and_leaves_nothing(start: Start, state:
     running = asyncio.create_task(sandbox.exec(["sleep", MARK], timeout_s=600))
     while not sleepers():
         await asyncio.sleep(0.01)
+    assert bool(groups(sandbox.id)) == (sandbox.provider == "bubblewrap" and bool(hierarchies()))
     await sandbox.close()
     await sandbox.close()
     with pytest.raises(SandboxDied):
@@ -333,7 +340,7 @@ async def test_close_may_be_called_twice_and_leaves_nothing(start: Start, state:
     with pytest.raises(SandboxDied):
         await sandbox.exec(["true"])
     assert not list((state / "live").glob("*/*sandbox*.json"))
-    assert not list(Path("/sys/fs/cgroup").glob(f"*/runoff/{sandbox.id}"))
+    assert groups(sandbox.id) == []
 
 
 async def test_many_sandboxes_at_once(provider: SandboxProvider, workspace: Path) -> None:
@@ -342,6 +349,45 @@ async def test_many_sandboxes_at_once(provider: SandboxProvider, workspace: Path
     results = await asyncio.gather(*(each.exec(["sh", "-c", f"echo {n}"]) for n, each in enumerate(sandboxes)))
     assert [result.stdout for result in results] == [b"%d\n" % n for n in range(number)]
     await asyncio.gather(*(each.close() for each in sandboxes))
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.01, 0.02, 0.04, 0.08, 0.2])
+async def test_a_start_that_is_cancelled_leaves_nothing(
+    provider: SandboxProvider, workspace: Path, live: Live, moment: float
+) -> None:
+    starting = asyncio.create_task(provider.start(SandboxSpec(workspace)))
+    await asyncio.sleep(moment)
+    starting.cancel()
+    try:
+        sandbox = await starting
+    except asyncio.CancelledError:
+        pass
+    else:
+        await sandbox.close()
+    await provider.close()
+    assert groups(live.owner) == []
+    if provider.name == "docker":
+        listing = ["docker", "ps", "-aq", "--filter", f"name={live.owner}"]
+        assert subprocess.run(listing, capture_output=True, check=True).stdout == b""
+
+
+@pytest.mark.bubblewrap
+async def test_one_sandbox_that_cannot_be_closed_does_not_keep_the_others(live: Live, workspace: Path) -> None:
+    if not hierarchies():
+        pytest.skip("this user may not make the control groups that one could be stuck in")
+    provider = Bubblewrap(live)
+    first, second = [await provider.start(SandboxSpec(workspace)) for _ in range(2)]
+    assert len(groups(second.id)) == len(groups(first.id)) > 0
+    stuck = groups(first.id)[0] / "stuck"
+    stuck.mkdir()
+    try:
+        with pytest.raises(OSError, match="busy"):
+            await provider.close()
+        assert groups(second.id) == []
+    finally:
+        stuck.rmdir()
+        for left in groups(first.id):
+            left.rmdir()
 
 
 OWNER = """
@@ -379,7 +425,7 @@ async def test_killing_the_owner_leaves_nothing_once_the_next_one_starts(
     assert [path.name for path in (state / "live").iterdir()] == [
         path.name for path in (state / "live").glob(f"{os.getpid()}-*")
     ]
-    assert not list(Path("/sys/fs/cgroup").glob(f"*/runoff/{owner.pid}-*"))
+    assert groups(f"{owner.pid}-") == []
     if provider.name == "docker":
         names = subprocess.run(
             ["docker", "ps", "-aq", "--filter", f"name={owner.pid}-"], capture_output=True, check=True

@@ -23,7 +23,15 @@ from workspaces.live import Live
 from workspaces.sandbox.cgroups import Group, hierarchies
 from workspaces.sandbox.contract import WORKSPACE, Availability, SandboxSpec
 from workspaces.sandbox.link import Execution, Link, ProcessChannel
-from workspaces.sandbox.running import ENV, SANDBOX_UID, SUPERVISOR, SupervisedSandbox, rlimits, supervisor_command
+from workspaces.sandbox.running import (
+    ENV,
+    SANDBOX_UID,
+    SUPERVISOR,
+    SupervisedSandbox,
+    close_all,
+    rlimits,
+    supervisor_command,
+)
 
 _INSTALL = "install it: apt-get install bubblewrap (or your system's equivalent)"
 _ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime", "nsswitch.conf", "ssl/certs")
@@ -85,11 +93,12 @@ class Bubblewrap:
         return []  # what a dead owner left is on the notes of its Live directory, which `reap_dead` follows
 
     async def close(self) -> None:
-        for sandbox in list(self._sandboxes.values()):
-            await sandbox.close()
-        if self._link is not None:
-            await self._link.close()
-            self._link = None
+        try:
+            await close_all(self._sandboxes.values())
+        finally:
+            if self._link is not None:
+                await self._link.close()
+                self._link = None
 
     async def _supervisor(self) -> Link:
         async with self._lock:
@@ -140,11 +149,13 @@ class BubblewrapSandbox(SupervisedSandbox):
         if self._closed:
             return
         self._closed = True
-        if not self._gone.is_set():
-            with contextlib.suppress(SandboxDied, ProtocolError):  # then the supervisor took it along
-                await self._link.send("Z", self._number)
-                await asyncio.wait_for(self._gone.wait(), 10)
-        await asyncio.to_thread(self._group.remove)
+        try:
+            if not self._gone.is_set():
+                with contextlib.suppress(SandboxDied, ProtocolError):  # then the supervisor took it along
+                    await self._link.send("Z", self._number)
+                    await asyncio.wait_for(self._gone.wait(), 10)
+        finally:
+            await asyncio.to_thread(self._group.remove)
         self._owner.forget(self._number, self.id)
 
     def died(self, why: str) -> None:

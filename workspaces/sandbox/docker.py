@@ -13,6 +13,9 @@ import os
 import shutil
 import socket
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +25,20 @@ import docker.models.containers
 import docker.types
 import requests
 
-from workspaces.errors import ProtocolError, SandboxDied, SandboxUnavailable
+from workspaces.errors import ProtocolError, SandboxDied, SandboxUnavailable, WorkspaceError
 from workspaces.live import Live, is_alive
+from workspaces.programs import in_thread
 from workspaces.sandbox.contract import WORKSPACE, Availability, SandboxSpec
 from workspaces.sandbox.link import Execution, Link
-from workspaces.sandbox.running import ENV, SANDBOX_UID, SUPERVISOR, SupervisedSandbox, rlimits, supervisor_command
+from workspaces.sandbox.running import (
+    ENV,
+    SANDBOX_UID,
+    SUPERVISOR,
+    SupervisedSandbox,
+    close_all,
+    rlimits,
+    supervisor_command,
+)
 
 _PLACE = "/runoff"  # where a container sees the supervisor
 _STATE, _OWNER, _RUN = "runoff.state", "runoff.owner", "runoff.run"
@@ -76,27 +88,16 @@ class Docker:
         self._started += 1
         identity = self._live.name(f"sandbox-{self._started}")
         try:
-            container = await asyncio.to_thread(self._create, identity, image, spec)
+            container = await in_thread(self._create, identity, image, spec, undo=_remove_now)
         except docker.errors.ImageNotFound as error:
             raise SandboxUnavailable(f"docker has no image {image}; get it: docker pull {image}") from error
         except _FAILURES as error:
             raise SandboxUnavailable(f"docker cannot make a container of {image}: {_said(error)}") from error
         try:
-            channel = await _ContainerChannel.attach(container)
-            try:
-                await asyncio.to_thread(container.start)
-            except _FAILURES as error:
-                raise SandboxUnavailable(f"docker cannot start a container of {image}: {_said(error)}") from error
-            async with asyncio.timeout(_START_S):
-                link = await Link.open(channel)
-        except TimeoutError as error:
-            await _remove(container)
-            raise SandboxUnavailable(f"a container of {image} is not ready after {_START_S:.0f} s") from error
-        except SandboxDied as error:
-            await _remove(container)
-            raise SandboxUnavailable(f"a container of {image} ended at once ({error}); it needs python3") from error
+            link = await _begin(container, image)
         except BaseException:
-            await _remove(container)
+            with contextlib.suppress(WorkspaceError):  # what stays is reaped by the next start
+                await _remove(container)
             raise
         sandbox = self._sandboxes[identity] = DockerSandbox(identity, spec, link, container, self)
         return sandbox
@@ -105,10 +106,11 @@ class Docker:
         return await reap_containers(self._live.state_dir)
 
     async def close(self) -> None:
-        for sandbox in list(self._sandboxes.values()):
-            await sandbox.close()
-        if self._engine is not None:
-            await asyncio.to_thread(self._engine.close)
+        try:
+            await close_all(self._sandboxes.values())
+        finally:
+            if self._engine is not None:
+                await asyncio.to_thread(self._engine.close)
 
     def forget(self, identity: str) -> None:
         """A sandbox was closed."""
@@ -206,6 +208,25 @@ class DockerSandbox(SupervisedSandbox):
         return await self._link.start({**request, "user": user, "rlimits": limits}, stream=stream)
 
 
+async def _begin(container: docker.models.containers.Container, image: str) -> Link:
+    """Start a container, and wait until its supervisor is ready. Raises SandboxUnavailable."""
+    try:
+        channel = await _ContainerChannel.attach(container)
+        try:
+            await in_thread(container.start)
+            async with asyncio.timeout(_START_S):
+                return await Link.open(channel)
+        except BaseException:
+            await channel.close()
+            raise
+    except _FAILURES as error:
+        raise SandboxUnavailable(f"docker cannot start a container of {image}: {_said(error)}") from error
+    except TimeoutError as error:
+        raise SandboxUnavailable(f"a container of {image} is not ready after {_START_S:.0f} s") from error
+    except SandboxDied as error:
+        raise SandboxUnavailable(f"a container of {image} ended at once ({error}); it needs python3") from error
+
+
 class _ContainerChannel:
     """A container's attached streams. docker packs output and errors into one stream; here they are taken apart."""
 
@@ -220,7 +241,7 @@ class _ContainerChannel:
     async def attach(cls, container: docker.models.containers.Container) -> _ContainerChannel:
         """Attach before the start, so that nothing is missed."""
         params = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-        wrapped: Any = await asyncio.to_thread(container.attach_socket, params=params)
+        wrapped: Any = await in_thread(lambda: container.attach_socket(params=params), undo=lambda late: late.close())
         raw: socket.socket = getattr(wrapped, "_sock", wrapped)  # the library hands out a reader around it
         raw.setblocking(False)
         source, writer = await asyncio.open_connection(sock=raw)
@@ -264,8 +285,12 @@ def _reap(state_dir: Path) -> list[str]:
             label = f"{_STATE}={_state_key(state_dir)}"
             for container in client.containers.list(all=True, filters={"label": label}, ignore_removed=True):
                 if not is_alive(state_dir, container.labels[_OWNER]):
-                    _remove_now(container)
-                    removed.append(f"container {container.name} of a process that died")
+                    what = f"container {container.name} of a process that died"
+                    try:
+                        _remove_now(container)
+                        removed.append(what)
+                    except WorkspaceError as error:
+                        removed.append(f"not yet, it resists: {what} ({error})")
     except _FAILURES:
         return removed  # no engine: whoever wants one is told by `available`
     return removed
@@ -282,12 +307,25 @@ async def _remove(container: docker.models.containers.Container) -> None:
 
 
 def _remove_now(container: docker.models.containers.Container) -> None:
-    """Kill it and wait until the engine has removed it, which it may already be doing by itself."""
-    already = (docker.errors.NotFound, docker.errors.APIError)
-    with contextlib.suppress(*already):
-        container.remove(force=True)
-    with contextlib.suppress(*already):
-        container.wait(condition="removed", timeout=30)
+    """Kill it and wait until the engine has removed it, which it may already be doing by itself. Raises WorkspaceError."""
+    try:
+        with _already_going():
+            container.remove(force=True)
+        with _already_going():
+            container.wait(condition="removed", timeout=30)
+    except _FAILURES as error:
+        raise WorkspaceError(
+            f"docker cannot remove the container {container.name} ({_said(error)}); remove it: docker rm -f {container.name}"
+        ) from error
+
+
+@contextmanager
+def _already_going() -> Iterator[None]:
+    try:
+        yield
+    except docker.errors.APIError as error:
+        if error.status_code not in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT):
+            raise
 
 
 def _state_key(state_dir: Path) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from workspaces.errors import SandboxDied, SandboxFileError
+from workspaces.errors import SandboxDied, SandboxFileError, WorkspaceError
 from workspaces.sandbox.contract import WORKSPACE, ExecResult, Limits, Process, SandboxSpec
 from workspaces.sandbox.link import Execution
 
@@ -107,8 +107,24 @@ class SupervisedSandbox(ABC):
         finally:
             await execution.kill()
 
+    @abstractmethod
+    async def close(self) -> None:
+        """As in the contract."""
+
     def _environment(self, env: Mapping[str, str] | None) -> dict[str, str]:
         return {**ENV, **self._spec.env, **(env or {})}
+
+
+async def close_all(sandboxes: Iterable[SupervisedSandbox]) -> None:
+    """Close all of them, also when one cannot be. Raises the first error."""
+    refused: list[Exception] = []
+    for sandbox in list(sandboxes):
+        try:
+            await sandbox.close()
+        except (WorkspaceError, OSError) as error:
+            refused.append(error)
+    if refused:
+        raise refused[0]
 
 
 def rlimits(limits: Limits, *, limited_by_group: bool) -> dict[str, int]:
