@@ -1,14 +1,15 @@
 """One private copy-on-write checkout for each trajectory.
 
-As root: an overlay file system over the shared checkout, whose upper layer is a tmpfs of limited size, so that a
-workspace costs two mounts and the disk limit is the file system's own. Without root: a copy (by reference where the file
-system can).
+Where this process may mount (root, outside of most containers): an overlay file system over the shared checkout, whose upper
+layer is a tmpfs of limited size, so that a workspace costs two mounts and the disk limit is the file system's own. Elsewhere: a
+copy (by reference where the file system can), whose growth its sandbox watches (`sandbox/disk.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import ctypes
+import errno
 import os
 import secrets
 from pathlib import Path
@@ -30,26 +31,43 @@ _libc = ctypes.CDLL(None, use_errno=True)
 class Workspace:
     """A private checkout. `path` is what a sandbox sees as /workspace; the host reads it only through `diff`."""
 
-    def __init__(self, checkout: Checkout, root: Path, live: Live, *, overlay: bool) -> None:
+    def __init__(self, checkout: Checkout, root: Path, live: Live) -> None:
         self.checkout = checkout
         self.path = root / "tree"
         self._root = root
         self._live = live
-        self._overlay = overlay
+        self._overlay = False
 
     async def diff(self) -> Patch:
         """What changed since the base commit, in git's format, whatever was done to the workspace's own `.git`."""
         layer = self._root / "layer" / "upper" if self._overlay else None
         return await in_thread(take_diff, self.checkout, self.path, layer)
 
+    def _fill(self, disk_bytes: int) -> None:
+        """Put the checkout's files there: an overlay, where this process may mount one, else a copy."""
+        if os.geteuid() == 0:
+            self._live.note(self._root.name, {"mounts": [str(self._root / "layer"), str(self.path)]})
+            try:
+                self._overlay = True
+                _mount_overlay(self._root, self.checkout.tree, disk_bytes)
+                return
+            except PermissionError:  # a container's root, most often
+                self._unmount()
+                self.path.rmdir()
+        _copy(self.checkout.tree, self.path)
+
+    def _unmount(self) -> None:
+        if self._overlay:
+            unmount(self.path)
+            unmount(self._root / "layer")
+            self._overlay = False
+
     async def close(self) -> None:
         """Unmount and remove it. May be called twice. Its sandboxes must be closed before."""
         await asyncio.to_thread(self._close)
 
     def _close(self) -> None:
-        if self._overlay:
-            unmount(self.path)
-            unmount(self._root / "layer")
+        self._unmount()
         try:
             remove_tree(self._root)
         except OSError:
@@ -78,17 +96,12 @@ class Workspaces:
 
     def _create(self, checkout: Checkout, patch: bytes) -> Workspace:
         root = self._live.root / f"workspace-{secrets.token_hex(6)}"
-        overlay = os.geteuid() == 0
-        workspace = Workspace(checkout, root, self._live, overlay=overlay)
+        workspace = Workspace(checkout, root, self._live)
         try:
             root.mkdir(mode=0o755)
-            if overlay:
-                self._live.note(root.name, {"mounts": [str(root / "layer"), str(workspace.path)]})
-                _mount_overlay(root, checkout.tree, self._disk_bytes)
-            else:
-                _copy(checkout.tree, workspace.path)
+            workspace._fill(self._disk_bytes)
             if patch:
-                write_patched(checkout, patch, workspace.path, SANDBOX_UID if overlay else -1)
+                write_patched(checkout, patch, workspace.path, SANDBOX_UID if os.geteuid() == 0 else -1)
         except BaseException as error:
             workspace._close()
             if isinstance(error, OSError) and not isinstance(error, WorkspaceError):
@@ -101,7 +114,7 @@ def _mount_overlay(root: Path, lower: Path, disk_bytes: int) -> None:
     layer, tree = root / "layer", root / "tree"
     layer.mkdir()
     tree.mkdir()
-    _mount("tmpfs", layer, "tmpfs", f"size={disk_bytes},mode=0711")
+    _mount("tmpfs", layer, "tmpfs", f"size={disk_bytes},nr_inodes={max(disk_bytes >> 12, 1024)},mode=0711")
     for name in ("upper", "work"):
         (layer / name).mkdir(mode=0o755)
     os.chown(layer / "upper", SANDBOX_UID, SANDBOX_UID)
@@ -117,6 +130,8 @@ def _mount(what: str, where: Path, kind: str, options: str) -> None:
     flags = _NOSUID | _NODEV
     if _libc.mount(what.encode(), os.fsencode(where), kind.encode(), flags, os.fsencode(options)) != 0:
         number = ctypes.get_errno()
+        if number == errno.EPERM:
+            raise PermissionError(number, os.strerror(number), str(where))
         raise WorkspaceError(f"a {kind} file system cannot be mounted on {where}: {os.strerror(number)}")
 
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import resource
 import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -281,3 +282,33 @@ async def test_a_workspace_whose_making_is_cancelled_is_not_left_behind(checkout
     with pytest.raises(asyncio.CancelledError):
         await task
     assert not list(live.root.glob("workspace-*"))
+
+
+COPIED = """
+import asyncio, sys
+from pathlib import Path
+from workspaces import Live, Repositories, Workspaces
+
+async def main():
+    state = Path(sys.argv[1])
+    live = Live.open(state)
+    repositories = Repositories(state)
+    checkout = await repositories.checkout(await repositories.inspect(Path(sys.argv[2])), None)
+    async with await Workspaces(live).create(checkout) as workspace:
+        (workspace.path / "a.py").write_text("a = 2\\n")
+        print((await workspace.diff()).files)
+    print(list(live.root.glob("workspace-*")))
+    live.close()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has the right to lose")
+def test_root_that_may_not_mount_gets_a_copy(repo: Path, state: Path) -> None:
+    """As in a container of the usual kind, which a CI job often is."""
+    without = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin"]
+    ended = subprocess.run(
+        [*without, sys.executable, "-c", COPIED, str(state), str(repo)], capture_output=True, text=True
+    )
+    assert ended.stdout == "('a.py',)\n[]\n", ended.stderr
