@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import itertools
 import os
 import stat
 import tempfile
-from collections.abc import Container, Iterator, Mapping, Sequence, Set
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,15 +22,14 @@ from workspaces.links import leaves_tree
 from workspaces.live import scratch
 from workspaces.programs import pause
 from workspaces.repositories import MOST_FILES, Checkout, printable
+from workspaces.walk import DIRECTORY, TooManyNames, walk
 
 LARGEST_CHANGE = 64 << 20  # bytes of one changed file
 LARGEST_PATCH = 128 << 20  # bytes of all changed files together
 MOST_CHANGES = 20_000  # changed files
 _MOST_NAMES = 2 * MOST_FILES  # names in a whole workspace
-_DEEPEST = 100  # directories within each other; each costs a descriptor while it is walked
 _MOST_SKIPPED = 1000  # lines about what was left out
 _CACHES = ("__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis")
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _BRANCH = "refs/heads/changed"
 _DIFF = ("--binary", "--full-index", "--find-renames", "--no-ext-diff", "--no-textconv", "--no-color")
 
@@ -102,7 +100,7 @@ def _import(checkout: Checkout, tree: Path, paths: Sequence[str], place: Path, s
     modes: dict[str, str] = {}  # path -> mode in git's words; "": gone
     links: dict[str, str] = {}
     left = LARGEST_PATCH
-    root = os.open(tree, _DIRECTORY)
+    root = os.open(tree, DIRECTORY)
     try:
         with open(place / "changes", "wb") as stream:
             for mark, path in enumerate(paths, 1):
@@ -175,7 +173,7 @@ def patched_files(checkout: Checkout, patch: bytes) -> dict[str, tuple[str, byte
         variables = {
             "GIT_DIR": str(checkout.mirror),
             "GIT_INDEX_FILE": str(place / "index"),
-            "GIT_OBJECT_DIRECTORY": str(place / "objects"),
+            "GIT_OBJECTDIRECTORY": str(place / "objects"),
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(checkout.mirror / "objects"),
         }
         run(["read-tree", checkout.commit], at=place, variables=variables)
@@ -236,7 +234,7 @@ def _touched_in_layer(checkout: Checkout, layer: Path, skipped: _Skipped) -> set
     replaces what base has, everything that base has below."""
     touched: set[str] = set()
     hidden: set[str] = set()  # what base has below these is hidden by the layer
-    unseen: set[str] = set()
+    unseen: dict[str, str] = {}
     for path, state, fd in _walk(layer, unseen, skipped):
         if not stat.S_ISDIR(state.st_mode) or (fd is not None and (path in checkout.entries or _is_opaque(fd))):
             touched.add(path)
@@ -248,7 +246,7 @@ def _touched_in_layer(checkout: Checkout, layer: Path, skipped: _Skipped) -> set
 def _touched_in_tree(checkout: Checkout, tree: Path, skipped: _Skipped) -> set[str]:
     """Paths of a whole tree whose size, mode or time differ from base, and those of base that are gone."""
     seen: dict[str, tuple[int, int, int]] = {}
-    unseen: set[str] = set()
+    unseen: dict[str, str] = {}
     for path, state, _ in _walk(tree, unseen, skipped):
         if not stat.S_ISDIR(state.st_mode):
             seen[path] = (state.st_mode, state.st_size, state.st_mtime_ns)
@@ -261,61 +259,23 @@ def _touched_in_tree(checkout: Checkout, tree: Path, skipped: _Skipped) -> set[s
     return set(seen)
 
 
-def _is_within(path: str, places: Set[str]) -> bool:
-    return bool(places) and (path in places or any(parent in places for parent in _parents(path)))
+def _is_within(path: str, places: Container[str]) -> bool:
+    return path in places or any(parent in places for parent in _parents(path))
 
 
-def _walk(top: Path, unseen: set[str], skipped: _Skipped) -> Iterator[tuple[str, os.stat_result, int | None]]:
-    """Everything below a directory but any `.git`, as (path, state, descriptor of a directory). Follows no link.
-
-    unseen: gets the paths that cannot be looked at, of which nothing can be said. Raises PatchError over too many names.
-    """
-    left = _MOST_NAMES
-    stack: list[tuple[str, int, list[str]]] = []
+def _walk(top: Path, unseen: dict[str, str], skipped: _Skipped) -> Iterator[tuple[str, os.stat_result, int | None]]:
+    """Everything below a directory but any `.git`. What cannot be looked at is skipped. Raises PatchError."""
     try:
-        root = os.open(top, _DIRECTORY)
-        stack.append(("", root, _names(root, left)))
-        while stack:
-            prefix, fd, names = stack[-1]
-            if not names:
-                os.close(stack.pop()[1])
-                continue
-            name = names.pop()
-            path = prefix + name
-            left -= 1
-            if name.lower() == ".git":
-                continue
-            try:
-                state = os.stat(name, dir_fd=fd, follow_symlinks=False)
-                if not stat.S_ISDIR(state.st_mode):
-                    yield path, state, None
-                    continue
-                if len(stack) == _DEEPEST:
-                    raise OSError(errno.ENAMETOOLONG, f"more than {_DEEPEST} directories within each other")
-                inner = os.open(name, _DIRECTORY, dir_fd=fd)
-            except FileNotFoundError:  # gone since it was listed: somebody in the sandbox still works
-                continue
-            except OSError as error:
-                unseen.add(path)
-                skipped.add(path, error.strerror or str(error))
-                continue
-            stack.append((path + "/", inner, _names(inner, left)))
-            yield path, state, inner
-    finally:
-        for _, fd, _ in stack:
-            os.close(fd)
-
-
-def _names(fd: int, most: int) -> list[str]:
-    """A directory's names, the last first. Raises PatchError when there are too many."""
-    pause(0)
-    with os.scandir(fd) as entries:
-        names = [entry.name for entry in itertools.islice(entries, most + 1)]
-    if len(names) > most:
+        for path, state, fd in walk(top, unseen, _MOST_NAMES):
+            if not _is_git(path):
+                yield path, state, fd
+    except TooManyNames as error:
         raise PatchError(
             f"the workspace holds more than {_MOST_NAMES} files and directories; no patch is taken from it"
-        )
-    return sorted(names, reverse=True)
+        ) from error
+    for path, why in unseen.items():
+        if not _is_git(path):
+            skipped.add(path, why)
 
 
 def _is_opaque(fd: int) -> bool:
@@ -342,7 +302,7 @@ def _read(tree: int, path: str, most: int) -> tuple[str, bytes]:
     fd = os.dup(tree)
     try:
         for directory in directories:
-            inner = os.open(directory, _DIRECTORY, dir_fd=fd)
+            inner = os.open(directory, DIRECTORY, dir_fd=fd)
             os.close(fd)
             fd = inner
         state = os.stat(name, dir_fd=fd, follow_symlinks=False)
@@ -384,6 +344,10 @@ def _ignored(checkout: Checkout, paths: Sequence[str]) -> set[str]:
     return {os.fsdecode(name) for name in found.split(b"\0") if name}
 
 
+def _is_git(path: str) -> bool:
+    return any(part.lower() == ".git" for part in path.split("/"))
+
+
 def _is_cache(path: str) -> bool:
     return path.endswith((".pyc", ".pyo")) or any(part in _CACHES for part in path.split("/"))
 
@@ -400,13 +364,13 @@ def _write(root: int, path: str, after: tuple[str, bytes] | None, uid: int) -> N
     try:
         for directory in directories:
             try:
-                inner = os.open(directory, _DIRECTORY, dir_fd=fd)
+                inner = os.open(directory, DIRECTORY, dir_fd=fd)
             except FileNotFoundError:
                 if after is None:
                     return
                 os.mkdir(directory, 0o755, dir_fd=fd)
                 os.chown(directory, uid, uid, dir_fd=fd)
-                inner = os.open(directory, _DIRECTORY, dir_fd=fd)
+                inner = os.open(directory, DIRECTORY, dir_fd=fd)
             os.close(fd)
             fd = inner
         with contextlib.suppress(FileNotFoundError):

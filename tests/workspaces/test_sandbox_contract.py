@@ -313,6 +313,17 @@ async def test_disk_is_limited_in_tmp_and_for_a_file_of_the_workspace(start: Sta
     await sandbox.close()
 
 
+async def test_disk_is_limited_for_all_files_of_the_workspace_together(start: Start, state: Path) -> None:
+    sandbox = await start(disk_bytes=8 << 20)
+    write = "n=0; while :; do head -c 1000000 /dev/zero > /workspace/$n || exit 1; n=$((n + 1)); sleep 0.05; done"
+    with pytest.raises(SandboxDied, match="workspace has grown"):
+        await sandbox.exec(["sh", "-c", write], timeout_s=60)
+    with pytest.raises(SandboxDied):
+        await sandbox.exec(["true"])
+    assert sum(path.stat().st_size for path in (state / "workspace").iterdir()) < 80 << 20
+    await sandbox.close()
+
+
 async def test_half_a_core_is_half_a_core(start: Start, provider: SandboxProvider) -> None:
     if provider.name == "bubblewrap" and "cpu" not in hierarchies():
         pytest.skip("bubblewrap limits CPU with control groups, which this user may not make")

@@ -22,6 +22,7 @@ from workspaces.errors import ProtocolError, SandboxDied, SandboxUnavailable
 from workspaces.live import Live
 from workspaces.sandbox.cgroups import Group, hierarchies
 from workspaces.sandbox.contract import WORKSPACE, Availability, SandboxSpec
+from workspaces.sandbox.disk import how_limited
 from workspaces.sandbox.link import Execution, Link, ProcessChannel
 from workspaces.sandbox.running import (
     ENV,
@@ -67,7 +68,7 @@ class Bubblewrap:
             return Availability(False, f"bubblewrap {version} runs nothing: {detail}", _namespaces_remedy())
         how = "as root" if os.geteuid() == 0 else "without root"
         limits = ", ".join(sorted(hierarchies())) or "none, so limits hold for each process alone"
-        return Availability(True, f"bubblewrap {version}, {how}; control groups: {limits}")
+        return Availability(True, f"bubblewrap {version}, {how}; control groups: {limits}; {how_limited()}")
 
     async def start(self, spec: SandboxSpec) -> BubblewrapSandbox:
         if shutil.which("bwrap") is None:
@@ -87,6 +88,7 @@ class Bubblewrap:
         except BaseException:
             await sandbox.close()
             raise
+        sandbox.watch()
         return sandbox
 
     async def reap(self) -> list[str]:
@@ -143,24 +145,27 @@ class BubblewrapSandbox(SupervisedSandbox):
         self._owner = owner
         self._gone = asyncio.Event()
         self._closed = False
-        self._why: str | None = None
 
     async def close(self) -> None:
         if self._closed:
             return
         self._closed = True
         try:
-            if not self._gone.is_set():
-                with contextlib.suppress(SandboxDied, ProtocolError):  # then the supervisor took it along
-                    await self._link.send("Z", self._number)
-                    await asyncio.wait_for(self._gone.wait(), 10)
+            await self._unwatch()
+            await self._end()
         finally:
             await asyncio.to_thread(self._group.remove)
         self._owner.forget(self._number, self.id)
 
+    async def _end(self) -> None:
+        if not self._gone.is_set():
+            with contextlib.suppress(SandboxDied, ProtocolError):  # then the supervisor took it along
+                await self._link.send("Z", self._number)
+                await asyncio.wait_for(self._gone.wait(), 10)
+
     def died(self, why: str) -> None:
         """bwrap has ended, whoever wanted it."""
-        self._why = why
+        self._why = self._why or why
         self._gone.set()
 
     async def _has_ended(self) -> bool:

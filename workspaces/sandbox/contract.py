@@ -32,7 +32,9 @@ class Limits:
 
     memory_bytes: int = 2 << 30
     processes: int = 256
-    disk_bytes: int = 1 << 30  # new or changed bytes in /workspace; /tmp has `tmp_bytes` of its own
+    # New or changed bytes in /workspace, a file system of its own; where that may not be mounted (without root) a sandbox
+    # that goes beyond is ended a moment later. /tmp has `tmp_bytes` of its own.
+    disk_bytes: int = 1 << 30
     tmp_bytes: int = 256 << 20
     cpus: float = 1.0
 

@@ -13,6 +13,7 @@ import os
 import shutil
 import socket
 import struct
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -29,6 +30,7 @@ from workspaces.errors import ProtocolError, SandboxDied, SandboxUnavailable, Wo
 from workspaces.live import Live, is_alive
 from workspaces.programs import in_thread
 from workspaces.sandbox.contract import WORKSPACE, Availability, SandboxSpec
+from workspaces.sandbox.disk import how_limited
 from workspaces.sandbox.link import Execution, Link
 from workspaces.sandbox.running import (
     ENV,
@@ -58,6 +60,7 @@ class Docker:
         self._engine: docker.DockerClient | None = None
         self._sandboxes: dict[str, DockerSandbox] = {}
         self._started = 0
+        self._copying = threading.Lock()
 
     async def available(self) -> Availability:
         try:
@@ -79,7 +82,7 @@ class Docker:
         if not result.ok:
             said = result.stderr.decode("utf-8", "replace").strip()
             return Availability(False, f"docker {version} runs nothing: {said}", "look at the engine's log")
-        return Availability(True, f"docker {version}, image {self._image}")
+        return Availability(True, f"docker {version}, image {self._image}; {how_limited()}")
 
     async def start(self, spec: SandboxSpec) -> DockerSandbox:
         image = spec.image or self._image
@@ -100,6 +103,7 @@ class Docker:
                 await _remove(container)
             raise
         sandbox = self._sandboxes[identity] = DockerSandbox(identity, spec, link, container, self)
+        sandbox.watch()
         return sandbox
 
     async def reap(self) -> list[str]:
@@ -165,10 +169,11 @@ class Docker:
     def _supervisor(self) -> Path:
         """A copy that any user can read, whatever the modes of the installation."""
         place = self._live.root / "supervisor"
-        if not place.exists():
-            shutil.copytree(SUPERVISOR, place, ignore=shutil.ignore_patterns("__pycache__"))
-            for path in (place, *place.iterdir()):
-                path.chmod(0o755 if path.is_dir() else 0o644)
+        with self._copying:  # containers are made in several threads at once
+            if not place.exists():
+                shutil.copytree(SUPERVISOR, place, ignore=shutil.ignore_patterns("__pycache__"))
+                for path in (place, *place.iterdir()):
+                    path.chmod(0o755 if path.is_dir() else 0o644)
         return place
 
 
@@ -195,9 +200,13 @@ class DockerSandbox(SupervisedSandbox):
         if self._closed:
             return
         self._closed = True
-        await self._link.close()
+        await self._unwatch()
+        await self._end()
         await _remove(self._container)
         self._owner.forget(self.id)
+
+    async def _end(self) -> None:
+        await self._link.close()
 
     async def _has_ended(self) -> bool:
         return self._closed or self._link.ended

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 
 from workspaces.errors import SandboxDied, SandboxFileError, WorkspaceError
 from workspaces.sandbox.contract import WORKSPACE, ExecResult, Limits, Process, SandboxSpec
+from workspaces.sandbox.disk import limits_itself, until_too_large
 from workspaces.sandbox.link import Execution
 
 SANDBOX_UID = 64_321  # the user of commands when the owner is root: nobody's on any system that we know of
@@ -40,6 +42,26 @@ class SupervisedSandbox(ABC):
     def __init__(self, identity: str, spec: SandboxSpec) -> None:
         self.id = identity
         self._spec = spec
+        self._why = ""  # it ended although nobody closed it
+        self._watching: asyncio.Task[None] | None = None
+
+    def watch(self) -> None:
+        """Begin to end the sandbox as soon as its workspace is too large, where the workspace does not limit itself."""
+        if not limits_itself(self._spec.workspace):
+            self._watching = asyncio.create_task(self._watch(), name=f"disk of {self.id}")
+
+    async def _watch(self) -> None:
+        self._why = await until_too_large(self._spec.workspace, self._spec.limits.disk_bytes)
+        await self._end()
+
+    async def _unwatch(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+
+    @abstractmethod
+    async def _end(self) -> None:
+        """Kill all that runs in it."""
 
     @abstractmethod
     async def _start(self, request: dict[str, Any], *, stream: bool = False) -> Execution:
@@ -102,8 +124,10 @@ class SupervisedSandbox(ABC):
             await execution.close_stdin()
             result = await execution.wait()
             if execution.lost and await self._has_ended():
-                raise SandboxDied(f"sandbox {self.id} ended while it ran a command")
+                raise SandboxDied("it was killed")
             return result
+        except SandboxDied as error:
+            raise SandboxDied(f"sandbox {self.id} ended while it ran a command: {self._why or error}") from error
         finally:
             await execution.kill()
 
