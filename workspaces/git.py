@@ -30,7 +30,6 @@ _SWITCHES = (
     "gc.auto=0",
     "maintenance.auto=false",
     "protocol.allow=never",
-    "protocol.file.allow=always",
     "submodule.recurse=false",
     "fetch.recurseSubmodules=false",
     "uploadpack.packObjectsHook=",
