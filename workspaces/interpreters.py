@@ -1,4 +1,9 @@
-"""Which host directories an interpreter needs to be seen in a sandbox."""
+"""What of the host an interpreter needs to be seen in a sandbox.
+
+The interpreter is asked on the host, outside of any sandbox: it is the one thing that the user brings and that is trusted, named
+with --python, active, or made by the user in the checkout (`.venv`). One that the repository tracks is never asked:
+`Repositories.tracks` says so to whoever looks for a default.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +21,7 @@ _SYSTEM = ("/usr", "/bin", "/lib", "/lib64", "/sbin")  # every sandbox sees thes
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """A Python program, and the directories (read-only in the sandbox) that it lives from."""
+    """A Python program, and the directories and files (read-only in the sandbox) that it lives from."""
 
     program: Path
     readonly: tuple[Path, ...]
@@ -24,7 +29,8 @@ class Interpreter:
 
 
 def find_interpreter(python: Path) -> Interpreter:
-    """Ask the interpreter itself, which the user chose and trusts. Raises WorkspaceError when it does not answer."""
+    """Ask the interpreter itself, which the user chose and trusts. Raises WorkspaceError: it does not answer, or the sandbox
+    would have to see all of the user's home directory."""
     try:
         ended = subprocess.run(
             [os.fspath(python), "-I", "-c", _ASK], capture_output=True, text=True, timeout=30, cwd="/", check=False
@@ -33,8 +39,16 @@ def find_interpreter(python: Path) -> Interpreter:
     except (OSError, subprocess.TimeoutExpired, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "it does not answer like Python"
         raise WorkspaceError(f"the interpreter {python} cannot be used ({reason}); name one with --python") from error
-    places = {Path(prefix), Path(base), Path(base).resolve(), Path(program).resolve().parent.parent}
+    # The program itself too: it may lie anywhere, with its library elsewhere.
+    places = {Path(prefix), Path(base), Path(base).resolve(), Path(program), Path(program).resolve()}
     outside = sorted(place for place in places if not _is_below(place, _SYSTEM))
+    home = Path.home()
+    for place in outside:
+        if place.resolve() in (Path("/"), home, home.resolve(), *home.parents, *home.resolve().parents):
+            raise WorkspaceError(
+                f"the interpreter {python} lives in {place}, all of which the sandbox would see; make one with a directory of "
+                "its own (python3 -m venv DIRECTORY), and name it with --python"
+            )
     readonly = tuple(place for place in outside if not any(other in place.parents for other in outside))
     return Interpreter(Path(program), readonly, (version[0], version[1]))
 
