@@ -91,7 +91,7 @@ async def base_run(session: TestSession) -> BaseRun:
     cpu_s += await _calibrate(session, failing, outcomes)
     if not failing:
         raise NothingFails(_nothing_fails(len(outcomes), len(unchecked)))
-    passing = tuple(test for test in session.tests if outcomes[test].status in ("passed", "xpassed"))
+    passing = tuple(test for test in session.tests if outcomes[test].passed)
     slow = tuple(test for test in session.tests if test in unchecked)
     base = BaseRun(outcomes, tuple(failing), passing, slow, cpu_s)
     return replace(base, order_matters=await _order_matters(session, base))
@@ -103,7 +103,7 @@ async def _order_matters(session: TestSession, base: BaseRun) -> bool:
     quick = [test for test in base.passing if base.outcomes[test].cpu_s < SHORT.cpu_s]
     report = await session.run({test: base.limit(test) for test in (*before, *quick)})
     passing = set(quick)
-    return any(outcome.broken for outcome in report.outcomes if outcome.unit in passing)
+    return any(not outcome.passed for outcome in report.outcomes if outcome.unit in passing)
 
 
 async def _check(session: TestSession, cases: Sequence[str], outcomes: dict[str, Outcome]) -> float:

@@ -66,6 +66,11 @@ class Outcome(_Message):
     cpu_s: Seconds = 0.0
 
     @property
+    def passed(self) -> bool:
+        """It ran and found nothing wrong: a test that was skipped, or failed as expected, says nothing."""
+        return self.status in ("passed", "xpassed")
+
+    @property
     def broken(self) -> bool:
         return self.status in ("failed", "error")
 

@@ -54,9 +54,11 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """What a request gave. `refused`: why nothing (more) could run; the outcomes are then incomplete.
+    """What a request gave. `requested`: the units that were asked for; with `stop`, not all have an outcome.
+    `refused`: why nothing (more) could run; the outcomes are then incomplete.
     `harness_failed`: because the interpreter or the sandbox died, which says nothing of the tests."""
 
+    requested: tuple[str, ...]
     outcomes: tuple[Outcome, ...] = ()
     cpu_s: float = 0.0
     refused: str | None = None
@@ -65,7 +67,9 @@ class RunReport:
 
     @property
     def passed(self) -> bool:
-        return self.refused is None and not any(outcome.broken for outcome in self.outcomes)
+        """Whether every unit that was asked for ran and passed. Nothing asked for, nothing passed."""
+        passed = {outcome.unit for outcome in self.outcomes if outcome.passed}
+        return self.refused is None and bool(self.requested) and passed.issuperset(self.requested)
 
     @property
     def timed_out(self) -> bool:
@@ -128,7 +132,7 @@ class TestSession:
         trace: bool = False,
         record: Function | None = None,
     ) -> RunReport:
-        """Run tests in this order. `stop`: end at the first that fails. `edits` are tried in memory, in the warm
+        """Run tests in this order. `stop`: end at the first that does not pass. `edits` are tried in memory, in the warm
         interpreter where only function bodies change, else in a cold one. Never raises for what tests do."""
         fields = {"edits": _encoded(edits), "stop": stop, "trace": trace, "function": record and _plain(record)}
         return await self._try("tests", tests, fields)
@@ -187,6 +191,7 @@ class TestSession:
         self, how: Literal["warm", "cold"], op: str, units: Mapping[str, Limit], fields: Mapping[str, Any]
     ) -> RunReport:
         outcomes: list[Outcome] = []
+        requested = tuple(units)
         rows = [{"unit": unit, "cpu_s": limit.cpu_s, "wall_s": limit.wall_s} for unit, limit in units.items()]
         limits = {
             "prepare_cpu_s": self.preparation.cpu_s,
@@ -199,11 +204,11 @@ class TestSession:
                 if isinstance(message, Outcome):
                     outcomes.append(message)
                 else:
-                    return RunReport(tuple(outcomes), message.cpu_s, message.refused, how=how)
+                    return RunReport(requested, tuple(outcomes), message.cpu_s, message.refused, how=how)
             raise HarnessFailed("the test harness stopped answering")
         except HarnessFailed as error:
             await self._drop(how)
-            return RunReport(tuple(outcomes), 0.0, str(error), harness_failed=True, how=how)
+            return RunReport(requested, tuple(outcomes), 0.0, str(error), harness_failed=True, how=how)
         except BaseException:  # cancelled in the middle: what the process says next would answer the wrong request
             await self._drop(how)
             raise

@@ -155,6 +155,28 @@ async def test_tests_that_cannot_be_used_say_why(start: Start) -> None:
         parse_command("make check")
 
 
+async def test_a_test_that_an_edit_makes_skip_did_not_pass(start: Start) -> None:
+    tests = """
+import m, pytest
+def test_level():
+    if not m.available(3): pytest.skip("not available")
+    assert m.available(3) == 3
+def test_never():
+    pytest.skip("not on this machine")
+"""
+    code = "def available(level):\n    return level > 1\n"
+    session = await start({"m.py": code, "test_m.py": tests})
+    base = await base_run(session)
+    assert base.tests == ("test_m.py::test_level",), "a test that is skipped on base is not required"
+    wanted = {test: LIMIT for test in base.tests}
+    skips = {"m.py": code.replace(">", "<").encode()}
+    for report in (await session.run(wanted, edits=skips, stop=True), await session.run_files(wanted, skips)):
+        assert [outcome.status for outcome in report.outcomes] == ["skipped"]
+        assert not report.passed
+    assert (await session.run(wanted, edits={"m.py": code.replace("level > 1", "level").encode()})).passed
+    assert not (await session.run({})).passed
+
+
 async def test_tests_that_lean_on_earlier_ones_are_noticed(start: Start) -> None:
     text = """
 seen = []
