@@ -25,6 +25,18 @@ class Evidence:
     _examples_met: dict[str, list[bool]] = field(default_factory=dict)  # class id -> for each example
     _examined: frozenset[str] = frozenset()
 
+    def notes(self) -> list[str]:
+        """What a reader of the verdict must know of the tests."""
+        if self.base is None:
+            return []
+        notes = []
+        if slow := len(self.base.slow):
+            notes.append(f"{slow} tests take too long to be run on base; the patch had to pass them all the same")
+        if unstable := self.base.unstable:
+            shown = ", ".join(unstable[:3]) + (", …" if len(unstable) > 3 else "")
+            notes.append(f"{len(unstable)} tests failed once and did not fail again, and have no vote: {shown}")
+        return notes
+
     def standing(self) -> tuple[tuple[EquivalenceClass, ...], tuple[Dropped, ...]]:
         """The candidates as classes, and those that cannot be right."""
         survivors, dropped = drop(self.candidates.values())
@@ -50,16 +62,13 @@ class Evidence:
         met = {outcome.unit for outcome in report.outcomes if outcome.status == "passed"}
         return [str(place) in met for place in range(len(self.examples))]
 
-    def verdict(self, *, stopped: str, bill: Bill, notes: Sequence[str] = ()) -> Verdict:
+    def verdict(self, *, stopped: str, bill: Bill) -> Verdict:
         """The best that can be said now."""
         classes, dropped = self.standing()
         probes, ballots = self._count(classes)
         cost = {"wall_s": round(bill.wall_s, 3), "stages": {name: asdict(each) for name, each in bill.stages.items()}}
-        slow = len(self.base.slow) if self.base else 0
-        if slow:
-            notes = [*notes, f"{slow} tests take too long to be run on base; the patch had to pass them all the same"]
         standings = count(classes, probes, ballots)
-        return decide(standings, dropped, probes, ballots, stopped=stopped, cost=cost, notes=notes)
+        return decide(standings, dropped, probes, ballots, stopped=stopped, cost=cost, notes=self.notes())
 
     def _count(self, classes: Sequence[EquivalenceClass]) -> tuple[list[Probe], list[Ballot]]:
         """Every class passed all tests in a fresh interpreter before it became one; examples may differ."""

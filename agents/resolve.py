@@ -167,6 +167,8 @@ async def localise(state: State, runtime: Runtime[LiveRun]) -> State:
     live = runtime.context
     with _held(live, "localise"):
         await run_first_plan(live, tried=state.get("tried", 0))
+    for note in live.evidence.notes():
+        live.journal.append("note", {"text": note})
     for row in state.get("found", []):
         candidate = _candidate(live, row)
         live.evidence.candidates[candidate.id] = candidate

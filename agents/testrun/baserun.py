@@ -4,11 +4,15 @@ A bug that loops for ever is the rule, a slow test is legitimate, and the two lo
 first gets a short limit of CPU time; of those that reach it, one per test function gets a generous one. If that one
 ends, the whole function is slow and runs again in peace; if not, its cases count as failing. Where the time for such
 checks is used up, a test counts as `slow`: no try waits for it, only the final verification with its generous limits.
+
+A test votes for a patch only if it fails because of the program: so those that fail run again, alone, in fresh children.
+One that does not fail there depends on chance, or on what earlier tests left; any patch would seem to mend it.
 """
 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -19,6 +23,8 @@ from agents.testrun.session import Limit, TestSession
 SHORT = Limit(0.5, 30.0)
 GENEROUS = Limit(10.0, 60.0)
 CHECKS_CPU_S = 25.0  # for all checks of tests that reached the short limit
+AGAIN = 3  # times that a failing test runs again, where that is cheap; once in any case
+AGAIN_WALL_S = 5.0
 TRACED_CPU_S = 30.0  # for all traced runs
 MAX_FAILING_TRACED = 40
 _TIMEOUT = re.compile(r"time(d)?[ _-]?out", re.IGNORECASE)
@@ -27,7 +33,8 @@ Coverage = Mapping[str, Mapping[str, frozenset[int]]]  # test -> file -> lines t
 
 @dataclass(frozen=True, slots=True)
 class BaseRun:
-    """What the tests say of base. failing, passing and slow are disjoint; skipped and xfailed tests are in none."""
+    """What the tests say of base. failing, passing, slow and unstable are disjoint; skipped and xfailed tests are in
+    none. unstable: failed once and did not fail again, so that they say nothing of a patch."""
 
     outcomes: Mapping[str, Outcome]
     failing: tuple[str, ...]
@@ -35,6 +42,7 @@ class BaseRun:
     slow: tuple[str, ...]
     cpu_s: float
     order_matters: bool = False  # tests that pass fail when the failing ones run before them
+    unstable: tuple[str, ...] = ()
 
     @property
     def tests(self) -> tuple[str, ...]:
@@ -87,13 +95,15 @@ async def base_run(session: TestSession) -> BaseRun:
             continue
         spent = await _check(session, cases, outcomes)
         cpu_s += spent
-    failing = [test for test in session.tests if outcomes[test].broken and test not in unchecked]
-    cpu_s += await _calibrate(session, failing, outcomes)
+    failed = [test for test in session.tests if outcomes[test].broken and test not in unchecked]
+    unstable, spent = await _run_again(session, failed, outcomes)
+    cpu_s += spent
+    failing = [test for test in failed if test not in unstable]
     if not failing:
-        raise NothingFails(_nothing_fails(len(outcomes), len(unchecked)))
+        raise NothingFails(_nothing_fails(len(outcomes), len(unchecked), sorted(unstable)))
     passing = tuple(test for test in session.tests if outcomes[test].passed)
     slow = tuple(test for test in session.tests if test in unchecked)
-    base = BaseRun(outcomes, tuple(failing), passing, slow, cpu_s)
+    base = BaseRun(outcomes, tuple(failing), passing, slow, cpu_s, unstable=tuple(sorted(unstable)))
     return replace(base, order_matters=await _order_matters(session, base))
 
 
@@ -118,14 +128,27 @@ async def _check(session: TestSession, cases: Sequence[str], outcomes: dict[str,
     return first.cpu_s + rest.cpu_s
 
 
-async def _calibrate(session: TestSession, failing: Sequence[str], outcomes: dict[str, Outcome]) -> float:
-    """Measure failing tests as a try will run them, first in a fresh child: what is imported late costs time there."""
-    ends = [test for test in failing if not never_ends(outcomes[test])][:MAX_FAILING_TRACED]
-    report = await session.run(dict.fromkeys(ends, GENEROUS))
-    for outcome in report.outcomes:
-        if outcome.broken and outcome.cpu_s > outcomes[outcome.unit].cpu_s:
-            outcomes[outcome.unit] = outcome
-    return report.cpu_s
+async def _run_again(
+    session: TestSession, failed: Sequence[str], outcomes: dict[str, Outcome]
+) -> tuple[set[str], float]:
+    """Those of the failed tests that do not fail again, and the CPU seconds that it took to find out.
+
+    They run as a try will run them, first in a fresh child. What they take there is kept in `outcomes` where it is more:
+    what is imported late costs time. Tests that reached a limit twice (see `_check`) do not run again."""
+    stable = {test: GENEROUS for test in failed if not outcomes[test].timed_out}
+    unstable, cpu_s, end = set[str](), 0.0, time.monotonic() + AGAIN_WALL_S
+    for _ in range(AGAIN):
+        report = await session.run(stable)
+        cpu_s += report.cpu_s
+        for outcome in report.outcomes:
+            if not outcome.broken:
+                unstable.add(outcome.unit)
+                del stable[outcome.unit]
+            elif outcome.cpu_s > outcomes[outcome.unit].cpu_s and not outcome.timed_out:
+                outcomes[outcome.unit] = outcome
+        if not stable or time.monotonic() > end:
+            break
+    return unstable, cpu_s
 
 
 async def coverage(session: TestSession, base: BaseRun) -> Coverage:
@@ -171,7 +194,13 @@ def _by_function(tests: Iterable[str]) -> list[list[str]]:
     return list(groups.values())
 
 
-def _nothing_fails(ran: int, unchecked: int) -> str:
+def _nothing_fails(ran: int, unchecked: int, unstable: Sequence[str]) -> str:
+    if unstable:
+        return (
+            f"only unstable tests fail: {', '.join(unstable[:3])}{', …' if len(unstable) > 3 else ''} failed once and did "
+            "not fail again alone, so they say nothing of a patch; make them independent of chance and of other tests, "
+            "or name a test that fails each time with --test"
+        )
     late = f" ({unchecked} more take longer than can be waited for)" if unchecked else ""
     return (
         f"all {ran - unchecked} tests pass{late}, so nothing says when the issue is solved; "

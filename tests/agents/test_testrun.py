@@ -168,13 +168,43 @@ def test_never():
     session = await start({"m.py": code, "test_m.py": tests})
     base = await base_run(session)
     assert base.tests == ("test_m.py::test_level",), "a test that is skipped on base is not required"
-    wanted = {test: LIMIT for test in base.tests}
+    wanted = dict.fromkeys(base.tests, LIMIT)
     skips = {"m.py": code.replace(">", "<").encode()}
     for report in (await session.run(wanted, edits=skips, stop=True), await session.run_files(wanted, skips)):
         assert [outcome.status for outcome in report.outcomes] == ["skipped"]
         assert not report.passed
     assert (await session.run(wanted, edits={"m.py": code.replace("level > 1", "level").encode()})).passed
     assert not (await session.run({})).passed
+
+
+UNSTABLE = """
+import m, os
+seen = []
+def test_first(): seen.append(1)
+def test_leftover(): assert not seen, "only because of test_first"
+def test_once():
+    if not os.path.exists("/tmp/ran"):
+        open("/tmp/ran", "w").close()
+        assert 0
+def test_chance():
+    with open("/tmp/turns", "a+") as file:
+        file.write("x")
+        turn = file.tell()
+    assert turn % 3 == 0
+"""
+
+
+async def test_a_test_that_does_not_fail_again_has_no_vote(start: Start) -> None:
+    half = "def test_half(): assert m.half(4) == 2\n"
+    base = await base_run(await start({"m.py": CODE, "test_m.py": UNSTABLE + half}))
+    assert base.failing == ("test_m.py::test_half",)
+    assert base.unstable == ("test_m.py::test_chance", "test_m.py::test_leftover", "test_m.py::test_once")
+    assert not set(base.unstable) & {*base.tests, *base.passing}
+
+
+async def test_where_only_unstable_tests_fail_there_is_nothing_to_repair(start: Start) -> None:
+    with pytest.raises(NothingFails, match=r"only unstable tests fail: .*test_leftover"):
+        await base_run(await start({"m.py": CODE, "test_m.py": UNSTABLE}))
 
 
 async def test_tests_that_lean_on_earlier_ones_are_noticed(start: Start) -> None:
