@@ -177,6 +177,28 @@ def test_never():
     assert not (await session.run({})).passed
 
 
+async def test_nothing_that_a_try_starts_outlives_it(start: Start) -> None:
+    tests = """
+import os, subprocess, time
+BEFORE = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+def test_daemon():
+    for _ in range(3):
+        if os.fork() == 0:
+            os.setsid()
+            if os.fork() == 0: os.execvp("sleep", ["sleep", "2000"])
+            time.sleep(1000)
+    subprocess.Popen(["sleep", "2000"], start_new_session=True)
+    assert 0
+"""
+    session = await start({"test_m.py": tests})
+    for _ in range(2):
+        await session.run(dict.fromkeys(session.tests, LIMIT))
+    await session.run_fresh(dict.fromkeys(session.tests, LIMIT))
+    listed = await session.sandbox.exec(["sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"])
+    assert b"sleep 2000" not in listed.stdout
+    assert listed.stdout.count(b"sleep 1000") == 1, "what ran before the first try is not its own"
+
+
 UNSTABLE = """
 import m, os
 seen = []

@@ -19,6 +19,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from .orphans import Orphans
+
 POLL_S = 0.02  # how late the end of a child is seen whose own children hold its pipe open
 PASSED = ("passed", "xpassed")
 
@@ -73,8 +75,9 @@ def arm(cpu_s: float) -> None:
 class Family:
     """The parent's side of one request."""
 
-    def __init__(self, channel: Any, request: dict[str, Any]) -> None:
+    def __init__(self, channel: Any, request: dict[str, Any], orphans: Orphans) -> None:
         self.channel = channel
+        self.orphans = orphans
         self.request = request
         self.remaining: list[dict[str, Any]] = list(request["units"])
         self.refused: str | None = None
@@ -124,7 +127,7 @@ class Family:
             os._exit(code)
 
     def _follow(self, pid: int, source: int) -> bool:
-        """Relay the child's records until it ends or is late; then kill its whole group. True: units remain."""
+        """Relay the child's records until it ends or is late; then kill all that it started. True: units remain."""
         buffer, ready, ended, again, late = b"", False, False, False, False
         deadline = time.monotonic() + self.request["prepare_wall_s"]
         while self.remaining and not (ended or again):
@@ -150,6 +153,7 @@ class Family:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
+        self.orphans.end()
         if ended or not self.remaining:
             return False
         return again or self._account(ready, late, status)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .fork import Family
+from .orphans import Orphans
 
 TEXT_LIMIT = 1000  # characters of any text that goes to the host
 LINE_LIMIT = 512 << 10  # bytes of one record
@@ -48,6 +49,7 @@ def serve(channel: Channel, work: Any) -> None:
     """
     gc.collect()
     gc.freeze()  # a child's collector then leaves the parent's pages alone, and shares them
+    orphans = Orphans()
     for request in channel.requests():
-        family = Family(channel, request)
+        family = Family(channel, request, orphans)
         family.run(work.body(request))
