@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from agents.testrun import BaseRun, Function, Limit, TestSession
 from selection import Candidate
@@ -24,22 +24,61 @@ CALL = Limit(0.3, 5.0)
 async def behaviours(
     session: TestSession, base: BaseRun, coverage: Mapping[str, Mapping[str, object]], candidates: Sequence[Candidate]
 ) -> dict[str, str]:
-    """A digest of each candidate's results by its id; empty when there is nothing to compare or to call."""
+    """A digest of each candidate's results by its id. It has none where something that it changes was not observed: then
+    nobody can say that it behaves like another."""
     if len(candidates) < 2:
         return {}
     seen = {each.id: hashlib.sha256() for each in candidates}
-    observed = 0
+    observed: set[tuple[str, str]] = set()
+    unknown = {each.id for each in candidates if not _only_functions(each)}
     for function, changer in list(_changed(candidates).items())[:FUNCTIONS]:
         inputs = await _inputs(session, base, coverage, function, changer)
         if len(inputs) < FEWEST:
             continue
-        observed += 1
         for candidate in candidates:
             report = await session.calls(function, inputs, CALL, _edits(candidate))
+            if report.refused is not None or any(each.status == "skipped" for each in report.outcomes):
+                unknown.add(candidate.id)
+            if any(each.status == "passed" for each in report.outcomes):  # else it may be called in a wrong way
+                observed.add((function.file, function.name))
             results = ["over time" if each.timed_out else each.text for each in report.outcomes]
-            # what could not be called at all differs from everything that could
-            seen[candidate.id].update("\n".join([*results, report.refused or ""]).encode())
-    return {name: digest.hexdigest()[:12] for name, digest in seen.items()} if observed else {}
+            seen[candidate.id].update("\n".join(results).encode())
+    unknown |= {each.id for each in candidates if not observed.issuperset(_names(each))}
+    return {name: digest.hexdigest()[:12] for name, digest in seen.items() if name not in unknown}
+
+
+def _names(candidate: Candidate) -> set[tuple[str, str]]:
+    """The functions that a candidate changes: (file, dotted name)."""
+    return {(function.file, function.name) for function in _changed([candidate])}
+
+
+def _only_functions(candidate: Candidate) -> bool:
+    """Whether it changes functions that were there before, and nothing beside them."""
+    names = _names(candidate)
+    return all(
+        change.before is not None
+        and change.after is not None
+        and _without(names, change.path, change.before) == _without(names, change.path, change.after)
+        for change in candidate.changes
+    )
+
+
+def _without(names: Collection[tuple[str, str]], path: str, source: bytes) -> str:
+    """A module's syntax without some of its functions."""
+
+    def prune(body: list[ast.stmt], prefix: str) -> list[ast.stmt]:
+        kept = []
+        for node in body:
+            if isinstance(node, ast.ClassDef):
+                node.body = prune(node.body, f"{prefix}{node.name}.")
+            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (path, prefix + node.name) in names:
+                continue
+            kept.append(node)
+        return kept
+
+    tree = ast.parse(source)
+    tree.body = prune(tree.body, "")
+    return ast.dump(tree)
 
 
 def _changed(candidates: Sequence[Candidate]) -> dict[Function, Candidate]:

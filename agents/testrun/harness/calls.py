@@ -2,7 +2,8 @@
 
 examples: `{"file": "a.py", "before": ["x = 1"], "source": "f(x)", "expected": "[1, 2]"}`, evaluated in the module's own
 names. A `Recorder` keeps the arguments of the outermost calls of one function while tests run; mutate makes more like
-them; calls runs the function with each and tells a digest of what came out, so that two versions of it can be compared.
+them; calls runs the function with each and tells a digest of what came out and of what became of the arguments, so that
+two versions of it can be compared. A call of which that cannot be told is "skipped".
 """
 
 from __future__ import annotations
@@ -16,19 +17,18 @@ import math
 import os
 import pickle
 import random
-import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from .describe import Unknown, describe
 from .fork import Report
 from .mutate import mutations
 from .serve import TEXT_LIMIT
 
 INPUT_BYTES = 4 << 10  # of one pickled input
 RECORDED = 40
-ITEMS = 1000  # of a generator
-ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+ITEMS = 1000  # of an iterator
 
 
 def run(report: Report, units: list[dict[str, Any]], request: dict[str, Any], root: str) -> None:
@@ -111,8 +111,9 @@ class Recorder:
             return
         names, var, keywords, values = inspect.getargvalues(frame)
         try:
-            arguments = [values[name] for name in names] + list(values[var] if var else ())
-            data = pickle.dumps((arguments, values[keywords] if keywords else {}))
+            arguments = [values[name] for name in names[: code.co_argcount]] + list(values[var] if var else ())
+            named = {name: values[name] for name in names[code.co_argcount :]}
+            data = pickle.dumps((arguments, {**named, **(values[keywords] if keywords else {})}))
         except Exception:  # noqa: BLE001  (an argument that cannot be pickled is not an input that can be kept)
             return
         if len(data) <= INPUT_BYTES:
@@ -147,16 +148,48 @@ def _generated(recorded: list[str], count: int) -> list[str]:
 
 
 def _call(function: dict[str, Any], payload: str, root: str) -> dict[str, Any]:
-    target = _module(function["file"], root)
-    for part in function["name"].split("."):
-        target = getattr(target, part)
+    target = _function(function, root)
     arguments, keywords = pickle.loads(base64.b64decode(payload))  # noqa: S301  (pickled in this sandbox)
     try:
-        value = target(*arguments, **keywords)
-        if inspect.isgenerator(value):
-            value = list(itertools.islice(value, ITEMS))
-        seen = f"{value!r} {arguments!r}"
+        seen: Any = _result(target(*arguments, **keywords))
+        raised = ""
     except Exception as error:  # noqa: BLE001  (the repository's code: anything may come)
-        seen = "raises " + type(error).__name__
-    digest = hashlib.sha256(ADDRESS.sub("", seen).encode("utf-8", "replace")).hexdigest()[:16]
-    return {"status": "passed", "text": digest}
+        seen, raised = None, type(error).__name__
+    try:
+        state = describe(seen, arguments, keywords)
+    except Unknown as why:
+        return {"status": "skipped", "text": str(why)[:TEXT_LIMIT]}
+    except Exception as error:  # noqa: BLE001  (again)
+        return {"status": "skipped", "text": f"its state cannot be told: {type(error).__name__}"}
+    digest = hashlib.sha256(state.encode("utf-8", "replace")).hexdigest()[:16]
+    return {"status": "xfailed" if raised else "passed", "text": f"raises {raised} {digest}" if raised else digest}
+
+
+def _function(function: dict[str, Any], root: str) -> Any:
+    """The function as its frame was recorded: with the instance or the class as its first argument."""
+    owner = _module(function["file"], root)
+    *outer, name = function["name"].split(".")
+    for part in outer:
+        owner = getattr(owner, part)
+    found = inspect.getattr_static(owner, name)
+    if isinstance(found, (classmethod, staticmethod)):
+        return found.__func__
+    return found.fget if isinstance(found, property) else found
+
+
+def _result(value: Any) -> Any:
+    """A coroutine's result; of an iterator its first items."""
+    if inspect.iscoroutine(value) or inspect.isasyncgen(value):
+        import asyncio  # only where the repository uses it
+
+        return asyncio.run(_first_items(value) if inspect.isasyncgen(value) else value)
+    return list(itertools.islice(value, ITEMS)) if isinstance(value, Iterator) else value
+
+
+async def _first_items(source: Any) -> list[Any]:
+    found = []
+    async for item in source:
+        found.append(item)
+        if len(found) == ITEMS:
+            break
+    return found
