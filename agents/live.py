@@ -22,6 +22,7 @@ from workspaces import (
     Limits,
     Live,
     Repositories,
+    Sandbox,
     SandboxProvider,
     SandboxSpec,
     Source,
@@ -45,7 +46,7 @@ class LiveRun:
     journal: Journal
     ledger: Ledger
     stack: AsyncExitStack
-    evidence: Evidence = field(default_factory=Evidence)
+    evidence: Evidence
     live: Live | None = None
     provider: SandboxProvider | None = None
     source: Source | None = None
@@ -66,10 +67,12 @@ class LiveRun:
         self.journal.append("sandbox", {"detail": (await self.provider.available()).detail})
 
     async def check_out(self) -> Checkout:
-        """The base commit's files. Raises RepositoryError, NotPython."""
+        """The base commit's files; of a Run that goes on, of the commit on which it began. Raises RepositoryError,
+        NotPython."""
         assert self.source is not None
-        repositories = Repositories(self.settings.state_dir)
-        self.checkout = await repositories.checkout(self.source, self.request.base)
+        began = self.journal.last("repository")
+        base = began.data["commit"] if began else self.request.base
+        self.checkout = await Repositories(self.settings.state_dir).checkout(self.source, base)
         if not any(path.endswith(".py") for path in self.checkout.files):
             raise NotPython(
                 f"{self.source.path} holds no Python; without a model only the built-in repair policy works, which mends "
@@ -80,10 +83,24 @@ class LiveRun:
 
     async def start_worker(self) -> int:
         """A workspace, a sandbox on it and a pytest session that has collected; returns its number."""
+        python, mounts = await asyncio.to_thread(self._interpreter)
+
+        async def fresh() -> Sandbox:
+            self.journal.append("note", {"text": "a sandbox died; its worker goes on in a fresh one"})
+            return await self._sandbox(mounts)
+
+        session = await TestSession.start(
+            await self._sandbox(mounts), python=python, command=parse_command(self.request.test), fresh=fresh
+        )
+        self.stack.push_async_callback(session.close)
+        self.workers.append(session)
+        return len(self.workers) - 1
+
+    async def _sandbox(self, mounts: tuple[Path, ...]) -> Sandbox:
+        """A sandbox on a workspace of its own."""
         assert self.live is not None
         assert self.provider is not None
         assert self.checkout is not None
-        python, mounts = await asyncio.to_thread(self._interpreter)
         workspace = await Workspaces(self.live, disk_bytes=LIMITS.disk_bytes).create(self.checkout)
         self.stack.push_async_callback(workspace.close)
         env = {"PYTHONPATH": "/workspace/src"} if any(path.startswith("src/") for path in self.checkout.files) else {}
@@ -92,10 +109,7 @@ class LiveRun:
         )
         sandbox = await self.provider.start(spec)
         self.stack.push_async_callback(sandbox.close)
-        session = await TestSession.start(sandbox, python=python, command=parse_command(self.request.test))
-        self.stack.push_async_callback(session.close)
-        self.workers.append(session)
-        return len(self.workers) - 1
+        return sandbox
 
     def _interpreter(self) -> tuple[str, tuple[Path, ...]]:
         """The interpreter's name in the sandbox, and what of the host it needs there."""
@@ -120,8 +134,14 @@ class LiveRun:
 
 @asynccontextmanager
 async def live_run(
-    run_id: str, request: Request, settings: Settings, store: Store, journal: Journal, ledger: Ledger
+    run_id: str,
+    request: Request,
+    settings: Settings,
+    store: Store,
+    journal: Journal,
+    ledger: Ledger,
+    evidence: Evidence,
 ) -> AsyncIterator[LiveRun]:
-    """The Run's things; on leaving, all that was opened is closed, the last first."""
+    """The Run's things; on leaving, all that was opened is closed, the last first. `evidence` outlives them."""
     async with AsyncExitStack() as stack:
-        yield LiveRun(run_id, request, settings, store, journal, ledger, stack)
+        yield LiveRun(run_id, request, settings, store, journal, ledger, stack, evidence)

@@ -4,7 +4,7 @@
 
 A checkpoint holds plain data: how many proposals were tried and what was found. What a process holds open (sandboxes,
 sessions) is in the LiveRun, which `prepare` and `localise` make anew when a Run is resumed. However a Run ends, by its
-budget, an interrupt or in order, the best Verdict so far comes out.
+budget, an interrupt, an error or in order, the best Verdict so far comes out.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
@@ -22,12 +23,13 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
+from agents.evidence import Evidence
 from agents.firstplan import run_first_plan
 from agents.live import LiveRun, live_run
 from agents.repair import Found
 from agents.request import Request
 from agents.settings import Settings
-from memory import SELECTION, Amounts, Budget, Event, Journal, Ledger, LimitExceeded, Runs, Store
+from memory import OPENED, SELECTION, Amounts, Budget, Event, Journal, Ledger, LimitExceeded, Runs, Store
 from selection import Candidate, Change, Progress, Provenance, Verdict, behave_alike, next_step
 from workspaces import PatchError, patched_files
 
@@ -68,29 +70,38 @@ async def resolve(
 ) -> Outcome:
     """Resolve one Issue. `run_id`: a Run that was created before, or an interrupted one that goes on where it was.
 
-    Raises what bad input raises (AgentError, WorkspaceError), after it was journaled. Setting `stop` ends the Run with the
-    best so far.
+    Raises what bad input raises (AgentError, WorkspaceError), after it was journaled; where the search had begun, the Run
+    can then go on. An error after a candidate was found ends the Run with the best so far, as setting `stop` does.
     """
     request = request.complete(settings)
     run_id = run_id or Runs(store).create(request.model_dump(mode="json"))
     journal = Journal(store, run_id)
     if on_event is not None:
         journal.on_event(on_event)
-    journal.append("run.opened", {"run": run_id, "repo": str(request.repo)})
+    goes_on = journal.last(OPENED) is not None
+    journal.append(OPENED, {"run": run_id, "repo": str(request.repo)})
     ledger = Ledger(store, run_id, Budget.parse(request.budget or settings.budget), wall_used_s=journal.worked_s())
+    evidence = Evidence()
     try:
-        async with live_run(run_id, request, settings, store, journal, ledger) as live:
+        async with live_run(run_id, request, settings, store, journal, ledger, evidence) as live:
             why, interrupted = await _until_stopped(_walk(live), stop, _search_s(ledger, settings.workers))
             if not interrupted:
                 await _gather_late(live)
-            verdict = live.evidence.verdict(stopped=why, bill=ledger.bill())
     except Exception as error:
-        journal.append("run.failed", {"error": " ".join(str(error).split()) or repr(error)})
-        raise
+        said = " ".join(str(error).split()) or repr(error)
+        if not evidence.candidates:
+            can_go_on = goes_on or journal.last("localised") is not None
+            journal.append("run.interrupted" if can_go_on else "run.failed", {"error": said})
+            if not can_go_on:
+                await _forget(settings, run_id)
+            raise
+        journal.append("note", {"text": f"ended by an error: {said}"})
+        why, interrupted = f"an error ended the search: {said}", False
     except BaseException:
         journal.append("run.interrupted", {})
         raise
-    winner = live.evidence.candidates.get(verdict.winner or "")
+    verdict = evidence.verdict(stopped=why, bill=ledger.bill())
+    winner = evidence.candidates.get(verdict.winner or "")
     patch = winner.patch if winner else b""
     digest = store.files.put(patch) if winner else None
     journal.append(
@@ -98,6 +109,8 @@ async def resolve(
         {"winner": verdict.winner, "patch_digest": digest, "verdict": verdict.model_dump(mode="json")},
     )
     journal.append("run.interrupted" if interrupted else "run.finished", {})
+    if not interrupted:
+        await _forget(settings, run_id)
     return Outcome(run_id, verdict, patch, interrupted)
 
 
@@ -133,13 +146,23 @@ async def _gather_late(live: LiveRun) -> None:
 
 async def _walk(live: LiveRun) -> str:
     """Walk the graph to its end; returns why no more was tried."""
-    path = str(live.settings.state_dir / "checkpoints.db")
-    async with AsyncSqliteSaver.from_conn_string(path) as saver:
+    async with _checkpoints(live.settings) as saver:
         graph = _graph().compile(checkpointer=saver)
         config: Any = {"configurable": {"thread_id": live.id}, "recursion_limit": 10_000}
         state = await graph.ainvoke({"step": "prepare"}, config, context=live, durability="sync")
-        await saver.adelete_thread(live.id)  # it has ended: the Journal has all of it
         return str(state["stopped"])
+
+
+async def _forget(settings: Settings, run_id: str) -> None:
+    """Drop the checkpoints of a Run that has ended, however it did: the Journal has all of it."""
+    with contextlib.suppress(sqlite3.Error):  # the Run's outcome does not depend on it
+        async with _checkpoints(settings) as saver:
+            await saver.setup()
+            await saver.adelete_thread(run_id)
+
+
+def _checkpoints(settings: Settings) -> AbstractAsyncContextManager[AsyncSqliteSaver]:
+    return AsyncSqliteSaver.from_conn_string(str(settings.state_dir / "checkpoints.db"))
 
 
 def _graph() -> StateGraph[State, LiveRun, State, State]:
@@ -169,9 +192,7 @@ async def localise(state: State, runtime: Runtime[LiveRun]) -> State:
         await run_first_plan(live, tried=state.get("tried", 0))
     for note in live.evidence.notes():
         live.journal.append("note", {"text": note})
-    for row in state.get("found", []):
-        candidate = _candidate(live, row)
-        live.evidence.candidates[candidate.id] = candidate
+    live.evidence.candidates |= {row["id"]: _candidate(live, row) for row in state.get("found", [])}
     return {}
 
 

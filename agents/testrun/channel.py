@@ -10,7 +10,7 @@ from typing import Any
 
 from agents.errors import HarnessFailed
 from agents.testrun.protocol import End, Message, Outcome, read
-from workspaces.errors import WorkspaceError
+from workspaces.errors import SandboxDied, WorkspaceError
 from workspaces.sandbox.contract import Process, Sandbox
 
 LINE_LIMIT = 1 << 20
@@ -32,7 +32,7 @@ class Channel:
         return cls(process, stack)
 
     async def message(self, timeout_s: float) -> Message:
-        """The next thing it says. Raises HarnessFailed when it ends, is late, or speaks nonsense."""
+        """The next thing it says. Raises HarnessFailed when it ends, is late, or speaks nonsense; SandboxDied."""
         try:
             async with asyncio.timeout(timeout_s):
                 line = await anext(self._lines)
@@ -40,6 +40,8 @@ class Channel:
             raise HarnessFailed(f"the test harness said nothing for {timeout_s:.0f} s") from error
         except StopAsyncIteration as error:
             raise HarnessFailed(await self._epitaph()) from error
+        except SandboxDied:
+            raise
         except WorkspaceError as error:
             raise HarnessFailed(f"the sandbox of the test harness failed: {error}") from error
         return read(line)
@@ -53,7 +55,7 @@ class Channel:
         data = json.dumps({"id": number, "op": op, "units": list(units), **fields}).encode() + b"\n"
         try:
             await self._process.write(data)
-        except (BrokenPipeError, WorkspaceError) as error:
+        except BrokenPipeError as error:
             raise HarnessFailed(await self._epitaph()) from error
         pending = [unit["unit"] for unit in units]
         prepare_s = float(fields["prepare_wall_s"])

@@ -2,14 +2,16 @@
 
 Two processes at most: a warm one that has collected everything and forks for each request, and a cold one, started when
 it is first needed, that imports nothing of the repository before a request. A process that dies or gets stuck is
-replaced; the request that it held fails with the reason.
+replaced; the request that it held fails with the reason. Where the whole sandbox dies, the request is sent once more, in a
+fresh one.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -18,10 +20,12 @@ from agents.testrun.archive import archive
 from agents.testrun.channel import Channel
 from agents.testrun.command import TestCommand
 from agents.testrun.protocol import MAX_TESTS, CollectionError, Outcome, Ready, Tests, Unusable
+from workspaces.errors import ProtocolError, SandboxDied, WorkspaceError
 from workspaces.sandbox.contract import WORKSPACE, Sandbox
 
 ARCHIVE = "/tmp/runoff-harness.pyz"  # noqa: S108  (the sandbox's own /tmp)
 ENV = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
+REPLACEMENTS = 8  # sandboxes of one session that may die
 Edits = Mapping[str, bytes]  # path below the workspace -> the file's new bytes
 
 
@@ -91,7 +95,10 @@ DEFAULT_PREPARATION = Preparation()
 
 @dataclass(slots=True)
 class TestSession:
-    """Made by `start`. One request at a time."""
+    """Made by `start`. One request at a time.
+
+    fresh: starts another sandbox, on a workspace that is as the first one was; without it a death is an error. All
+    requests raise SandboxDied when sandboxes keep dying."""
 
     __test__ = False
 
@@ -102,6 +109,8 @@ class TestSession:
     tests: tuple[str, ...] = ()
     version: str = ""
     collection_errors: tuple[str, ...] = ()
+    fresh: Callable[[], Awaitable[Sandbox]] | None = None
+    _replaced: int = 0
     _channels: dict[str, Channel] = field(default_factory=dict)
 
     @classmethod
@@ -112,10 +121,11 @@ class TestSession:
         python: str = "python3",
         command: TestCommand = DEFAULT_COMMAND,
         preparation: Preparation = DEFAULT_PREPARATION,
+        fresh: Callable[[], Awaitable[Sandbox]] | None = None,
     ) -> TestSession:
         """Start the warm process and collect. Raises UnusableTests (it says what to mend), HarnessFailed."""
         await sandbox.write_file(ARCHIVE, archive())
-        session = cls(sandbox, python, command, preparation)
+        session = cls(sandbox, python, command, preparation, fresh=fresh)
         try:
             await session._channel("warm")
         except BaseException:
@@ -139,17 +149,22 @@ class TestSession:
 
     async def run_fresh(self, tests: Mapping[str, Limit], *, stop: bool = False) -> RunReport:
         """Run tests as the workspace's files are now, in an interpreter that has seen nothing of the repository."""
-        return await self._request(
-            "cold", "tests", tests, {"edits": {}, "stop": stop, "trace": False, "function": None}
-        )
+        return await self._surviving(tests, lambda: self._as_the_files_are(tests, stop))
+
+    async def _as_the_files_are(self, tests: Mapping[str, Limit], stop: bool) -> RunReport:
+        fields = {"edits": {}, "stop": stop, "trace": False, "function": None}
+        return await self._request("cold", "tests", tests, fields)
 
     async def run_files(self, tests: Mapping[str, Limit], edits: Edits, *, stop: bool = True) -> RunReport:
         """`run_fresh` with edits written to the workspace's files, which are put back afterwards."""
+        return await self._surviving(tests, lambda: self._with_files(tests, edits, stop))
+
+    async def _with_files(self, tests: Mapping[str, Limit], edits: Edits, stop: bool) -> RunReport:
         before = {path: await self.sandbox.read_file(f"{WORKSPACE}/{path}") for path in edits}
         try:
             for path, source in edits.items():
                 await self.sandbox.write_file(f"{WORKSPACE}/{path}", source)
-            return await self.run_fresh(tests, stop=stop)
+            return await self._as_the_files_are(tests, stop)
         finally:
             for path, source in before.items():
                 await self.sandbox.write_file(f"{WORKSPACE}/{path}", source)
@@ -162,30 +177,54 @@ class TestSession:
     async def mutate(self, inputs: Sequence[str], count: int) -> tuple[str, ...]:
         """More inputs like those that `run(record=…)` kept: pickles that only the sandbox reads."""
         fields = _calls(None, [list(inputs)]) | {"count": count}
-        report = await self._request("warm", "mutate", {"0": Limit(5.0, 20.0)}, fields)
+        units = {"0": Limit(5.0, 20.0)}
+        report = await self._surviving(units, lambda: self._request("warm", "mutate", units, fields))
         return tuple(each for outcome in report.outcomes for each in outcome.inputs)
 
     async def calls(
         self, function: Function, inputs: Sequence[str], limit: Limit, edits: Edits | None = None
     ) -> RunReport:
-        """Call a function with recorded inputs; each outcome's text is a digest of what came out."""
+        """Call a function with recorded inputs; each outcome's text is a digest of what came out and of what became of the
+        arguments. "passed": it returned, "xfailed": it raised, "skipped": the state after it cannot be told."""
         units = {str(place): limit for place in range(len(inputs))}
         fields = _calls(edits, list(inputs)) | {"function": _plain(function)}
         return await self._try("calls", units, fields)
 
     async def close(self) -> None:
         """End both processes. May be called twice."""
-        while self._channels:
-            _, channel = self._channels.popitem()
-            await channel.close()
+        for how in list(self._channels):
+            await self._drop(how)
 
     async def _try(self, op: str, units: Mapping[str, Limit], fields: Mapping[str, Any]) -> RunReport:
+        return await self._surviving(units, lambda: self._warm_or_cold(op, units, fields))
+
+    async def _warm_or_cold(self, op: str, units: Mapping[str, Limit], fields: Mapping[str, Any]) -> RunReport:
         """In the warm interpreter where the edits allow it, else in a cold one."""
         report = await self._request("warm", op, units, fields)
         if report.refused is not None and report.refused.startswith("Unpatchable"):
             cold = await self._request("cold", op, units, fields)
             return replace(cold, cpu_s=report.cpu_s + cold.cpu_s)
         return report
+
+    async def _surviving(self, units: Mapping[str, Limit], attempt: Callable[[], Awaitable[RunReport]]) -> RunReport:
+        """What a request gives; where the sandbox dies of it twice, the report says so."""
+        died: WorkspaceError | None = None
+        for _ in range(2):
+            try:
+                return await attempt()
+            except (SandboxDied, ProtocolError) as error:
+                died = error
+                await self._replace(error)
+        return RunReport(tuple(units), refused=f"the sandbox died, twice: {died}", harness_failed=True)
+
+    async def _replace(self, died: WorkspaceError) -> None:
+        """Go on in a fresh sandbox. Raises what ended the old one when there were too many."""
+        if self.fresh is None or self._replaced >= REPLACEMENTS:
+            raise died
+        self._replaced += 1
+        await self.close()
+        self.sandbox = await self.fresh()
+        await self.sandbox.write_file(ARCHIVE, archive())
 
     async def _request(
         self, how: Literal["warm", "cold"], op: str, units: Mapping[str, Limit], fields: Mapping[str, Any]
@@ -208,6 +247,7 @@ class TestSession:
             raise HarnessFailed("the test harness stopped answering")
         except HarnessFailed as error:
             await self._drop(how)
+            await self.sandbox.exec(["true"], timeout_s=30)  # raises SandboxDied where that is the reason
             return RunReport(requested, tuple(outcomes), 0.0, str(error), harness_failed=True, how=how)
         except BaseException:  # cancelled in the middle: what the process says next would answer the wrong request
             await self._drop(how)
@@ -216,7 +256,8 @@ class TestSession:
     async def _drop(self, how: str) -> None:
         channel = self._channels.pop(how, None)
         if channel is not None:
-            await channel.close()
+            with contextlib.suppress(SandboxDied, ProtocolError):  # then it is closed
+                await channel.close()
 
     async def _channel(self, how: Literal["warm", "cold"]) -> Channel:
         if how not in self._channels:
