@@ -52,6 +52,7 @@ class LiveRun:
     source: Source | None = None
     checkout: Checkout | None = None
     workers: list[TestSession] = field(default_factory=list)
+    starting: int = 0  # workers that are there or on their way
     policy: RepairPolicy | None = None
 
     async def open(self) -> None:
@@ -83,6 +84,7 @@ class LiveRun:
 
     async def start_worker(self) -> int:
         """A workspace, a sandbox on it and a pytest session that has collected; returns its number."""
+        self.starting += 1
         python, mounts = await asyncio.to_thread(self._interpreter)
 
         async def fresh() -> Sandbox:

@@ -14,8 +14,8 @@ import contextlib
 import math
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, aclosing, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
@@ -26,7 +26,7 @@ from langgraph.runtime import Runtime
 from agents.evidence import Evidence
 from agents.firstplan import run_first_plan
 from agents.live import LiveRun, live_run
-from agents.repair import Found
+from agents.repair import EXECUTIONS, Found
 from agents.request import Request
 from agents.settings import Settings
 from memory import OPENED, SELECTION, Amounts, Budget, Event, Journal, Ledger, LimitExceeded, Runs, Store
@@ -36,6 +36,7 @@ from workspaces import PatchError, patched_files
 WAVE_TRIES = 150
 WAVE_S = 10.0
 REPORT_S = 0.5  # between two events of progress
+NOTHING = Amounts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ async def resolve(
     evidence = Evidence()
     try:
         async with live_run(run_id, request, settings, store, journal, ledger, evidence) as live:
-            why, interrupted = await _until_stopped(_walk(live), stop, _search_s(ledger, settings.workers))
+            why, interrupted = await _until_stopped(_walk(live), stop, ledger.wall_left_s("repair"))
             if not interrupted:
                 await _gather_late(live)
     except Exception as error:
@@ -114,16 +115,11 @@ async def resolve(
     return Outcome(run_id, verdict, patch, interrupted)
 
 
-def _search_s(ledger: Ledger, workers: int) -> float:
-    """Seconds until the share of the budget that is selection's begins."""
-    return max(0.0, min(ledger.wall_left_s("repair"), ledger.left("sandbox_s", "repair") / workers))
-
-
 async def _until_stopped(work: Awaitable[str], stop: asyncio.Event | None, limit_s: float) -> tuple[str, bool]:
     """Why the work ended, and whether somebody stopped it; work that is over time or stopped has cleaned up before."""
     working = asyncio.ensure_future(work)
     stopping = asyncio.ensure_future((stop or asyncio.Event()).wait())
-    timeout = None if math.isinf(limit_s) else limit_s
+    timeout = None if math.isinf(limit_s) else max(0.0, limit_s)
     try:
         await asyncio.wait({working, stopping}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         if working.done():
@@ -188,7 +184,7 @@ async def prepare(state: State, runtime: Runtime[LiveRun]) -> State:
 async def localise(state: State, runtime: Runtime[LiveRun]) -> State:
     """The Run's first plan: checkout, base run, coverage, suspects; then what an earlier process found, if one did."""
     live = runtime.context
-    with _held(live, "localise"):
+    async with _held(live, "localise"):
         await run_first_plan(live, tried=state.get("tried", 0))
     for note in live.evidence.notes():
         live.journal.append("note", {"text": note})
@@ -202,26 +198,20 @@ async def wave(state: State, runtime: Runtime[LiveRun]) -> State:
     assert policy is not None
     found, search_s = list(state.get("found", [])), state.get("search_s", 0.0)
     tries = int(min(WAVE_TRIES, live.ledger.left("candidates", "repair")))
-    wall_s = min(WAVE_S, live.ledger.wall_left_s("repair"), live.ledger.left("sandbox_s", "repair") / len(live.workers))
-    reservation = live.ledger.reserve("repair", Amounts(candidates=tries))
     started = reported = time.monotonic()
-    used = 0
-    try:
+    async with _held(live, "repair", Amounts(candidates=tries)) as held:
+        wall_s = min(WAVE_S, live.ledger.wall_left_s("repair"), held.room_s / 2)
         async with aclosing(policy.wave(executions=tries, wall_s=wall_s)) as events:
             async for event in events:
                 now = time.monotonic()
-                used += event.executions
+                held.candidates += event.executions
                 if isinstance(event, Found):
                     await asyncio.to_thread(_check, live, event.candidate)
                     found.append(_row(live, event, search_s + now - started))
                 if isinstance(event, Found) or now - reported > REPORT_S:
                     reported = now
                     _report(live, policy.drawn, found, search_s + now - started)
-    finally:
-        elapsed = time.monotonic() - started
-        spent = Amounts(candidates=used, sandbox_s=elapsed * len(live.workers))
-        live.ledger.settle(reservation, spent)
-    search_s += elapsed
+    search_s += time.monotonic() - started
     _report(live, policy.drawn, found, search_s)
     return {"tried": policy.drawn, "search_s": search_s, "found": found, "exhausted": policy.exhausted}
 
@@ -235,19 +225,38 @@ async def ballots(state: State, runtime: Runtime[LiveRun]) -> State:
 async def _gather(live: LiveRun) -> None:
     if not live.workers:
         return
-    with _held(live, SELECTION):
+    async with _held(live, SELECTION):
         await live.evidence.gather(live.workers[0])
 
 
-@contextmanager
-def _held(live: LiveRun, stage: str) -> Iterator[None]:
-    """Put on the bill for how long the sandboxes were held by a stage. Raises LimitExceeded when its time is over."""
-    reservation, started = live.ledger.reserve(stage, Amounts()), time.monotonic()
+@dataclass(slots=True)
+class _Held:
+    """A stage that holds the sandboxes. room_s: seconds until it is ended. candidates: how many it has tried."""
+
+    room_s: float
+    candidates: int = 0
+
+
+@asynccontextmanager
+async def _held(live: LiveRun, stage: str, amounts: Amounts = NOTHING) -> AsyncIterator[_Held]:
+    """Hold the sandboxes for a stage: set aside what it asks for and all the sandbox seconds that are left to it, end it
+    when those are over, and put on the bill what it took. Raises LimitExceeded."""
+    reservation = live.ledger.reserve(stage, amounts, all_of="sandbox_s")
+    limited = live.ledger.budget.sandbox_s is not None
+    # all workers are held; a tenth is for the clean-up of what runs in the end
+    held = _Held(0.9 * reservation.amounts.sandbox_s / live.settings.workers if limited else math.inf)
+    started = time.monotonic()
     try:
-        yield
+        async with asyncio.timeout(held.room_s if limited else None) as timer:
+            yield held
+    except TimeoutError as error:
+        if not timer.expired():
+            raise
+        limit = live.ledger.budget.limit("sandbox_s")
+        raise LimitExceeded("sandbox_s", limit, limit - live.ledger.left("sandbox_s", SELECTION), stage) from error
     finally:
-        held_s = len(live.workers) * (time.monotonic() - started)
-        live.ledger.settle(reservation, Amounts(sandbox_s=held_s))
+        held_s = live.starting * (time.monotonic() - started)
+        live.ledger.settle(reservation, Amounts(candidates=held.candidates, sandbox_s=held_s))
 
 
 async def decide(state: State, runtime: Runtime[LiveRun]) -> State:
@@ -281,9 +290,10 @@ def _used_up(live: LiveRun) -> str | None:
     budget = live.ledger.budget
     if live.ledger.wall_left_s("repair") <= 0:
         return f"the time is used up (wall={budget.wall_s:g}s)"
-    for kind, unit in (("candidates", ""), ("sandbox_s", "s")):
-        if live.ledger.left(kind, "repair") < 1:
-            return f"the budget is used up ({kind.removesuffix('_s')}={budget.limit(kind):g}{unit})"
+    if live.ledger.left("sandbox_s", "repair") < 1:
+        return f"the budget is used up (sandbox={budget.sandbox_s:g}s)"
+    if live.ledger.left("candidates", "repair") < EXECUTIONS:
+        return f"the budget is used up (candidates={budget.candidates}; a try and its verification take {EXECUTIONS})"
     return None
 
 

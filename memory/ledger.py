@@ -1,12 +1,14 @@
 """The account of a Run: reserve before every spend, settle after it.
 
 The invariant, at every moment, with many tasks and processes at once and after a crash: settled + reserved <= budget.
-It holds because a reservation is one SQLite write transaction that reads the sums and adds the row. What a dead process
-had reserved is released when the Run's Ledger is next opened.
+It holds because a reservation is one SQLite write transaction that reads the sums and adds the row, as long as nobody
+spends more than was reserved; who holds something by the second reserves all that is left of it, and stops in time. What
+a dead process had reserved is released when the Run's Ledger is next opened.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from dataclasses import dataclass
@@ -62,8 +64,10 @@ class Ledger:
         """Seconds until the Run must end; for every stage but selection, until selection must begin."""
         return self._cap("wall_s", stage) - self.wall_used_s
 
-    def reserve(self, stage: str, amounts: Amounts) -> Reservation:
-        """Set `amounts` aside for `stage`. Raises LimitExceeded, and sets nothing aside, when they do not fit."""
+    def reserve(self, stage: str, amounts: Amounts, *, all_of: str | None = None) -> Reservation:
+        """Set `amounts` aside for `stage`, and all that is left to it of the kind `all_of` (where that has a limit).
+
+        Raises LimitExceeded, and sets nothing aside, when they do not fit, or nothing of that kind is left."""
         if self.wall_left_s(stage) <= 0:
             raise LimitExceeded("wall_s", self._cap("wall_s", stage), self.wall_used_s, stage)
         asked = amounts.as_dict()
@@ -71,14 +75,19 @@ class Ledger:
             sums = connection.execute(f"SELECT {_SUMS} FROM spends WHERE run_id = ?", (self._run_id,)).fetchone()  # noqa: S608 (column names)
             for kind, used in zip(KINDS, sums, strict=True):
                 cap = self._cap(kind, stage)
-                if asked[kind] > 0 and used + asked[kind] > cap:
+                if kind == all_of and not math.isinf(cap):
+                    asked[kind] = max(0.0, cap - used)
+                    fits = asked[kind] > 0
+                else:
+                    fits = asked[kind] == 0 or used + asked[kind] <= cap
+                if not fits:
                     raise LimitExceeded(kind, cap, used, stage)
             row = connection.execute(
                 "INSERT INTO spends (run_id, stage, state, owner, tokens, usd, sandbox_s, candidates) "
                 "VALUES (?, ?, 'reserved', ?, ?, ?, ?, ?) RETURNING id",
                 (self._run_id, stage, self._owner, *(asked[kind] for kind in KINDS)),
             ).fetchone()
-        return Reservation(row[0], stage, amounts)
+        return Reservation(row[0], stage, Amounts(**asked))  # type: ignore[arg-type]
 
     def settle(self, reservation: Reservation, spent: Amounts) -> None:
         """Replace a reservation by what was spent; more than was reserved is written down all the same."""

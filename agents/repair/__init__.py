@@ -6,10 +6,11 @@ async for event in policy.wave(executions=1000, wall_s=60): …      Found(candi
 """
 
 from agents.repair.localise import Localisation, Suspect, localise
-from agents.repair.policy import Found, Progress, RepairPolicy
+from agents.repair.policy import EXECUTIONS, Found, Progress, RepairPolicy
 from agents.repair.source import SourceFile, Unreadable, read_source
 
 __all__ = [
+    "EXECUTIONS",
     "Found",
     "Localisation",
     "Progress",

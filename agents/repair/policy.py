@@ -24,6 +24,7 @@ from executor.pool import Pool
 from selection import Candidate, Change, Provenance
 
 QUICK_CPU_S = 3.0  # for the passing tests of one try; the rest waits for the verification
+EXECUTIONS = 2  # of one try at most: itself, and its verification
 PATIENCE = 5  # harness failures in a row that end a wave
 
 
@@ -90,7 +91,7 @@ class RepairPolicy:
 
         def jobs() -> Iterator[tuple[int, Proposal]]:
             nonlocal running
-            while used + 2 * running + 2 <= max(2, executions) and time.monotonic() < end:
+            while used + EXECUTIONS * (running + 1) <= executions and time.monotonic() < end:
                 proposal = next(self._proposals, None)
                 if proposal is None:
                     self.exhausted = True

@@ -146,3 +146,27 @@ async def test_what_ends_by_its_time_or_fails_leaves_no_checkpoints(machine: Mac
     commit(repo)
     await machine.resolve(repo, "wall=4s")
     assert machine.checkpoints() == 0
+
+
+@pytest.mark.parametrize("seconds", [1, 12])
+async def test_sandboxes_are_not_held_for_longer_than_their_budget(
+    machine: Machine,
+    repo: Path,  # noqa: F811
+    seconds: int,
+) -> None:
+    hopeless(repo)
+    outcome = await machine.resolve(repo, f"sandbox={seconds}s")
+    assert outcome.verdict.winner is None
+    assert "sandbox" in outcome.verdict.stopped
+    assert 0 < machine.spent("sandbox_s") <= seconds
+
+
+@pytest.mark.parametrize("candidates", [1, 2, 5])
+async def test_no_more_candidates_are_tried_than_the_budget_allows(
+    machine: Machine,
+    repo: Path,  # noqa: F811
+    candidates: int,
+) -> None:
+    outcome = await machine.resolve(repo, f"candidates={candidates}")
+    assert machine.spent("candidates") <= candidates
+    assert f"candidates={candidates}" in outcome.verdict.stopped

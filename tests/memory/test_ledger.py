@@ -113,6 +113,44 @@ def test_settled_and_reserved_never_exceed_the_budget_when_nobody_overspends(
             assert total <= limit
 
 
+def test_all_that_is_left_of_a_kind_is_refused_when_nothing_is(store: Store) -> None:
+    ledger = Ledger(store, Runs(store).create({}), Budget(sandbox_s=10))
+    held = ledger.reserve("repair", Amounts(), all_of="sandbox_s")
+    assert held.amounts.sandbox_s == pytest.approx(8.5)
+    with pytest.raises(LimitExceeded, match="sandbox_s"):
+        ledger.reserve("repair", Amounts(), all_of="sandbox_s")
+    ledger.settle(held, held.amounts)
+    with pytest.raises(LimitExceeded, match="sandbox_s"):
+        ledger.reserve("repair", Amounts(candidates=1), all_of="sandbox_s")
+    assert ledger.reserve("selection", Amounts(), all_of="sandbox_s").amounts.sandbox_s == pytest.approx(1.5)
+    without = Ledger(store, Runs(store).create({}), Budget(candidates=1))
+    assert without.reserve("repair", Amounts(), all_of="sandbox_s").amounts.sandbox_s == 0
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    limit=st.floats(0.1, 1000),
+    stages=st.lists(st.tuples(st.sampled_from(["localise", "repair", "selection"]), st.floats(0, 1)), max_size=20),
+)
+def test_stages_that_hold_sandboxes_one_after_another_stay_within_the_budget(
+    tmp_path_factory: pytest.TempPathFactory, limit: float, stages: list[tuple[str, float]]
+) -> None:
+    """As the engine does: each stage reserves all that is left to it, and settles some part of it."""
+    with Store.open(tmp_path_factory.mktemp("ledger")) as store:
+        ledger = Ledger(store, Runs(store).create({}), Budget(sandbox_s=limit, candidates=5))
+        for stage, share in stages:
+            try:
+                held = ledger.reserve(stage, Amounts(candidates=stage == "repair"), all_of="sandbox_s")
+            except LimitExceeded:
+                continue
+            ((reserved,),) = store.query("SELECT sum(sandbox_s) FROM spends")
+            assert reserved <= limit * (1 + 1e-9)
+            ledger.settle(held, Amounts(candidates=held.amounts.candidates, sandbox_s=share * held.amounts.sandbox_s))
+        total = ledger.bill().total
+        assert total.sandbox_s <= limit * (1 + 1e-9)
+        assert total.candidates <= 5
+
+
 def test_many_threads_at_once_never_overspend(store: Store) -> None:
     run_id = Runs(store).create({})
 
