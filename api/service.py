@@ -24,7 +24,6 @@ from memory import Journal, RunRecord, Runs, Store, UnknownRun
 
 FOLLOW_S = 1.0  # between two looks at a Run of another process
 _LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
-_ENDED = {"run.finished", "run.failed", "run.interrupted"}
 
 
 class RunView(BaseModel):
@@ -83,12 +82,11 @@ class Service:
         """The Run's events after a number, those to come included; ends with the Run."""
         journal = Journal(self.store, run_id)
         while True:
-            ended = False
+            ended = Runs(self.store).find(run_id).state != "running"  # asked first, so that no event is missed
             for event in journal.events(after):
                 after = event.seq
-                ended = ended or event.kind in _ENDED
                 yield {"id": str(event.seq), "event": event.kind, "data": event.as_json()}
-            if ended or Runs(self.store).find(run_id).state != "running":
+            if ended:
                 return
             async with self._news:
                 if not journal.events(after):
