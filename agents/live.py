@@ -122,11 +122,11 @@ class LiveRun:
         return str(found.program), found.readonly
 
     def _default_python(self) -> Path:
-        """The active virtual environment's, else that of the repository (never one that it tracks), else the first on
-        the PATH."""
+        """The active virtual environment's, else that of the repository (never one that it tracks, nor where the settings
+        forbid it), else the first on the PATH."""
         assert self.source is not None
         places = [Path(active)] if (active := os.environ.get("VIRTUAL_ENV")) else []
-        if not Repositories.tracks(self.source, ".venv"):
+        if self.settings.use_repository_venv and not Repositories.tracks(self.source, ".venv"):
             places.append(self.source.path / ".venv")
         for place in places:
             if os.access(place / "bin" / "python", os.X_OK):

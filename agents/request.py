@@ -11,6 +11,10 @@ from agents.settings import Settings
 from memory import Budget
 
 
+class NotAllowed(ValueError):
+    """A caller asked for what only the settings may name."""
+
+
 class Request(BaseModel):
     """One Issue to resolve. The same object serves the command line, the REST service and the Journal.
 
@@ -41,6 +45,20 @@ class Request(BaseModel):
         if text is not None:
             Budget.parse(text)
         return text
+
+    def refuse_programs(self, settings: Settings) -> None:
+        """For callers who must not choose what runs on this machine outside of a sandbox (an interpreter is asked for its
+        places there), nor what docker fetches. Raises NotAllowed."""
+        if self.python not in (None, settings.python):
+            raise NotAllowed(
+                f"python: {self.python} is not the interpreter that this service is set up with; leave it out, or let "
+                "whoever runs the service set RUNOFF_PYTHON"
+            )
+        if self.image not in (None, settings.image, *settings.images):
+            raise NotAllowed(
+                f"image: {self.image} is not among the images that this service may start; leave it out, or let whoever "
+                "runs the service add it to `images` in its settings"
+            )
 
     def complete(self, settings: Settings) -> Request:
         """What was not asked for comes from the settings; a repository's relative path becomes absolute."""

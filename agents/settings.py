@@ -31,7 +31,11 @@ class Settings(BaseSettings):
     )
     sandbox: Literal["auto", "docker", "bubblewrap"] = Field("auto", description="what untrusted code runs in")
     image: str | None = Field(None, description="the image for docker; it must hold Python and the project's packages")
+    images: tuple[str, ...] = Field((), description="other images that callers of the REST service may name")
     python: Path | None = Field(None, description="the interpreter that has pytest and the project's dependencies")
+    use_repository_venv: bool = Field(
+        True, description="where no interpreter is named, take the repository's own .venv; the REST service never does"
+    )
     budget: str = Field("wall=10m,candidates=1000", description="the limits of a Run")
     workers: int = Field(
         default_factory=lambda: max(1, len(os.sched_getaffinity(0))),

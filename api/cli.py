@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import signal
 import sys
 from pathlib import Path
@@ -177,7 +178,11 @@ def serve(
     host: Annotated[str, typer.Option(help="another address than loopback needs RUNOFF_TOKEN to be set")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8765,
 ) -> None:
-    """Serve runs over REST: POST /v1/runs, GET /v1/runs/{id}, GET /v1/runs/{id}/events. API pages under /docs."""
+    """Serve runs over REST: POST /v1/runs, GET /v1/runs/{id}, GET /v1/runs/{id}/events. API pages under /docs.
+
+    Callers send the token of RUNOFF_TOKEN as `Authorization: Bearer TOKEN`; without that variable one is made and printed.
+    They may choose no interpreter and no image but those of the settings (RUNOFF_PYTHON, RUNOFF_IMAGE, RUNOFF_IMAGES).
+    """
     import uvicorn
 
     from api.service import create_app
@@ -188,7 +193,11 @@ def serve(
         raise typer.BadParameter(
             "set RUNOFF_TOKEN before serving on an address that others can reach", param_hint="--host"
         )
-    app = create_app(Settings(), token=token, hosts=None if loopback else ["*"])
+    settings = Settings()
+    if token is None:
+        token = secrets.token_urlsafe(24)
+        print(f"callers send: Authorization: Bearer {token}", file=sys.stderr, flush=True)
+    app = create_app(settings, token=token, hosts=None if loopback else ["*"])
     uvicorn.run(app, host=host, port=port, log_level="info", timeout_graceful_shutdown=10)
 
 

@@ -11,18 +11,20 @@ from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Header, HTTPException, Query, Response
 from fastapi.responses import JSONResponse
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 from sse_starlette.sse import EventSourceResponse
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request as HttpRequest
 
-from agents.request import Request
+from agents.request import NotAllowed, Request
 from agents.resolve import resolve
 from agents.settings import Settings
 from api.errors import BAD_INPUT
 from memory import Journal, RunRecord, Runs, Store, UnknownRun
 
 FOLLOW_S = 1.0  # between two looks at a Run of another process
+_bearer = HTTPBearer(auto_error=False)
 _LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
 
 
@@ -42,7 +44,7 @@ class Service:
     """The Runs of this process: one works at a time (its workers fill the cores), the others wait their turn."""
 
     def __init__(self, settings: Settings, store: Store) -> None:
-        self.settings = settings
+        self.settings = settings.model_copy(update={"use_repository_venv": False})  # it may be a caller's
         self.store = store
         self._turn = asyncio.Lock()
         self._stop = asyncio.Event()
@@ -50,7 +52,8 @@ class Service:
         self._news = asyncio.Condition()
 
     def start(self, request: Request) -> str:
-        """Create a Run and let it work in the background."""
+        """Create a Run and let it work in the background. Raises NotAllowed."""
+        request.refuse_programs(self.settings)
         request = request.complete(self.settings)
         run_id = Runs(self.store).create(request.model_dump(mode="json"))
         task = asyncio.create_task(self._work(run_id, request), name=f"run {run_id}")
@@ -113,8 +116,9 @@ class Service:
         )
 
 
-def create_app(settings: Settings, *, token: str | None = None, hosts: list[str] | None = None) -> FastAPI:
-    """The application. `token`: what callers must send as a bearer token; None asks for none (loopback only)."""
+def create_app(settings: Settings, *, token: str, hosts: list[str] | None = None) -> FastAPI:
+    """The application. `token`: what callers must send as a bearer token, on loopback as well: other users of this machine
+    reach that, too, and a Run works with the rights of this one."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -126,9 +130,11 @@ def create_app(settings: Settings, *, token: str | None = None, hosts: list[str]
             finally:
                 await service.close()
 
-    async def authorise(authorization: Annotated[str, Header()] = "") -> None:
-        if token is not None and not hmac.compare_digest(authorization.encode(), f"Bearer {token}".encode()):
-            raise HTTPException(401, "send the service's token as `Authorization: Bearer …`")
+    async def authorise(sent: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> None:
+        if sent is None or not hmac.compare_digest(sent.credentials.encode(), token.encode()):
+            raise HTTPException(
+                401, "send the service's token as `Authorization: Bearer …`", headers={"WWW-Authenticate": "Bearer"}
+            )
 
     app = FastAPI(title="Runoff", version="1", lifespan=lifespan, dependencies=[Depends(authorise)])
     # A page in a browser must not be able to reach the service under a name that it controls.
@@ -137,6 +143,10 @@ def create_app(settings: Settings, *, token: str | None = None, hosts: list[str]
     @app.exception_handler(UnknownRun)
     async def unknown(_: HttpRequest, error: Exception) -> Response:
         return JSONResponse({"detail": str(error)}, 404)
+
+    @app.exception_handler(NotAllowed)
+    async def not_allowed(_: HttpRequest, error: Exception) -> Response:
+        return JSONResponse({"detail": str(error)}, 422)
 
     @app.post("/v1/runs", status_code=202)
     async def start(request: Request, http: HttpRequest) -> RunView:
