@@ -4,8 +4,8 @@
     python benchmarks/repair.py --repositories tests/repositories
 
 DIR/NAME/repo holds a program and its tests, DIR/NAME/issue.md the issue, and DIR/NAME/heldout more tests, which only tell
-afterwards whether a patch is correct (PROGRAM_DIR names the folder of the patched program). Each program goes through the
-whole engine, as for a user. With --json: one object a program, and last {"summary": …}.
+afterwards whether a patch is correct (PROGRAM_DIR names the folder of the patched program); without them nobody knows. Each
+program goes through the whole engine, as for a user. With --json: one object a program, and last {"summary": …}.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).parents[1])  # not this folder, in which planner.py is no package
 
-from agents.errors import AgentError
 from agents.request import Request
 from agents.resolve import Outcome, resolve
 from agents.settings import Settings
@@ -38,20 +37,22 @@ GIT = ("git", "-c", "user.name=benchmark", "-c", "user.email=benchmark@example.o
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One program. plausible: patches that pass all its tests. first_correct: place of a correct one, 0 is the chosen."""
+    """One program. plausible: patches that pass all its tests. first_correct: place of a correct one, 0 is the chosen.
+    pool_correct, chosen_correct: null without held-out tests. error: why the program could not be measured."""
 
     program: str
-    plausible: int
-    pool_correct: bool
-    chosen_correct: bool
-    confidence: float
-    executions: int
-    wall_s: float
-    cpu_s: float
-    first_correct: int | None
-    chosen: str
-    correct: str
-    stopped: str
+    plausible: int = 0
+    pool_correct: bool | None = None
+    chosen_correct: bool | None = None
+    confidence: float = 0.0
+    executions: int = 0
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+    first_correct: int | None = None
+    chosen: str = ""
+    correct: str = ""
+    stopped: str = ""
+    error: str | None = None
 
 
 async def measure(folder: Path, state: Path, arguments: argparse.Namespace) -> Row:
@@ -76,15 +77,16 @@ async def measure(folder: Path, state: Path, arguments: argparse.Namespace) -> R
             patched = files_of_candidates(outcome, store)
     places = []
     ranked = [each for each in outcome.verdict.candidates if each.rank is not None]
-    for place, each in enumerate(ranked):
+    told = (folder / "heldout").is_dir()
+    for place, each in enumerate(ranked if told else []):
         if await is_correct(folder, patched[each.id], state, arguments.python):
             places.append(place)
     first = places[0] if places else None
     return Row(
         program=folder.name,
         plausible=len(ranked),
-        pool_correct=bool(places),
-        chosen_correct=first == 0,
+        pool_correct=bool(places) if told else None,
+        chosen_correct=first == 0 if told else None,
         confidence=outcome.verdict.confidence,
         executions=sum(stage.candidates for stage in outcome.verdict.cost.stages.values()),
         wall_s=round(wall, 2),
@@ -112,9 +114,7 @@ def files_of_candidates(outcome: Outcome, store: Store) -> dict[str, dict[str, b
 
 
 async def is_correct(folder: Path, files: dict[str, bytes], state: Path, python: Path) -> bool:
-    """Whether a patched program passes the held-out tests, in a sandbox; without such tests nothing says otherwise."""
-    if not (folder / "heldout").is_dir():
-        return True
+    """Whether a patched program passes the held-out tests, in a sandbox."""
     interpreter = find_interpreter(python)
     live = Live.open(state)
     provider = Bubblewrap(live)
@@ -137,6 +137,8 @@ async def is_correct(folder: Path, files: dict[str, bytes], state: Path, python:
 
 
 def line(row: Row) -> str:
+    if row.error is not None:
+        return f"{row.program:28}error: {row.error}"
     place = "-" if row.first_correct is None else str(row.first_correct)
     said = f"{row.confidence:.0%}"
     head = f"{row.program:28}{row.plausible:4}{place:>4}{said:>6}{row.executions:6}{row.wall_s:7.1f}s{row.cpu_s:7.1f}s"
@@ -165,14 +167,16 @@ def main() -> None:
         for folder in folders:
             try:
                 rows.append(asyncio.run(measure(folder, Path(state), arguments)))
-            except AgentError as error:
-                sys.exit(f"{folder}: {error}")
+            except Exception as error:  # noqa: BLE001  (one bad program must not hide the others' results)
+                rows.append(Row(folder.name, error=f"{type(error).__name__}: {error}"))
             print(json.dumps(asdict(rows[-1])) if arguments.json else line(rows[-1]), flush=True)
     summary = {
         "programs": len(rows),
         "plausible": sum(row.plausible > 0 for row in rows),
-        "pool_correct": sum(row.pool_correct for row in rows),
-        "chosen_correct": sum(row.chosen_correct for row in rows),
+        "errors": sum(row.error is not None for row in rows),
+        "with_heldout": sum(row.pool_correct is not None for row in rows),
+        "pool_correct": sum(row.pool_correct is True for row in rows),
+        "chosen_correct": sum(row.chosen_correct is True for row in rows),
         "wall_s": round(time.monotonic() - began, 1),
     }
     print(json.dumps({"summary": summary}) if arguments.json else summary)
