@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 from agents.findings import Finding
 from agents.settings import Settings
@@ -14,8 +16,11 @@ from workspaces import diagnose
 
 async def examine(settings: Settings) -> list[Finding]:
     """Look at everything a Run needs, by trying it."""
-    providers = await diagnose(settings.state_dir, image=settings.image)
-    findings = [_python(), _git(), _state(settings)]
+    state = _state(settings)
+    with tempfile.TemporaryDirectory(prefix="runoff-") as another:
+        place = settings.state_dir if state.ok else Path(another)
+        providers = await diagnose(place, image=settings.image)
+    findings = [_python(), _git(), state]
     findings += [Finding(name, each.ok, each.detail, each.remedy) for name, each in providers.items()]
     usable = [name for name, each in providers.items() if each.ok]
     wanted = usable if settings.sandbox == "auto" else [name for name in usable if name == settings.sandbox]
