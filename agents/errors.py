@@ -1,6 +1,7 @@
 """Everything that can go wrong in this room.
 
 AgentError                      the root
+├── SettingsUnreadable          the settings' file cannot be read: mend it (also a ValueError)
 ├── TestRunError                the repository's tests cannot be used
 │   ├── UnusableTests           bad input, no retry: the message says what to mend (also a ValueError)
 │   │   ├── NotPytest           the test command is not a call of pytest
@@ -45,6 +46,10 @@ from __future__ import annotations
 
 class AgentError(Exception):
     """The root of this room's errors. `str()` says what happened, to which thing, and what to do next."""
+
+
+class SettingsUnreadable(AgentError, ValueError):
+    """The settings' file cannot be read."""
 
 
 class TestRunError(AgentError):

@@ -15,6 +15,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from agents.errors import SettingsUnreadable
+
 
 def _xdg(variable: str, default: str) -> Path:
     return Path(os.environ.get(variable) or Path.home() / default) / "runoff"
@@ -64,9 +66,8 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         file = _xdg("XDG_CONFIG_HOME", ".config") / "config.toml"
         usual = {"base_url": url} if (url := os.environ.get("OPENAI_BASE_URL")) else {}
-        return (
-            init_settings,
-            env_settings,
-            InitSettingsSource(settings_cls, usual),
-            TomlConfigSettingsSource(settings_cls, toml_file=file),
-        )
+        try:
+            from_file = TomlConfigSettingsSource(settings_cls, toml_file=file)
+        except (OSError, ValueError) as error:  # not TOML, not UTF-8, not ours to read
+            raise SettingsUnreadable(f"the settings in {file} cannot be read: {error}; mend or remove it") from error
+        return init_settings, env_settings, InitSettingsSource(settings_cls, usual), from_file

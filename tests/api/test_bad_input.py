@@ -148,6 +148,15 @@ def test_a_setting_of_the_environment_that_cannot_be_read(repo: Path, runoff: Ru
     assert_refused(ended, tmp_path / "state", "workers")
 
 
+@pytest.mark.parametrize("content", [b"sandbox = ", b'budget = "\xff"', b"[workers]\nx = 1"])
+def test_a_settings_file_that_cannot_be_read(repo: Path, runoff: Runoff, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "config" / "runoff").mkdir(parents=True)
+    (tmp_path / "config" / "runoff" / "config.toml").write_bytes(content)
+    for arguments in (["resolve", repo, "--issue", ISSUE], ["runs"], ["serve"]):
+        ended = runoff(*arguments, XDG_CONFIG_HOME=str(tmp_path / "config"))
+        assert_refused(ended, tmp_path / "state", "workers" if b"workers" in content else "config.toml")
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="a file system of a given size needs root to be mounted")
 def test_a_disk_that_is_full(repo: Path, runoff: Runoff, tmp_path: Path) -> None:
     (repo / "data.bin").write_bytes(os.urandom(6 << 20))
