@@ -7,6 +7,7 @@ import os
 import secrets
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
@@ -211,10 +212,11 @@ def _work(
     run_id: str | None = None,
 ) -> NoReturn:
     """Run the engine with progress, show what came out, and leave with the exit code that says it."""
+    interrupts = _Interrupts()
     errors = report.console(stderr=True)
     with Store.open(settings.state_dir) as store:
         with ProgressView(errors) as view:
-            outcome = asyncio.run(_until_interrupted(request, settings, store, view, run_id))
+            outcome = asyncio.run(_until_interrupted(interrupts, request, settings, store, view, run_id))
         if output is not None:
             _write_output(output, outcome, store)
     if as_json:
@@ -244,22 +246,36 @@ def _read_issue(text: str) -> str:
     return text
 
 
+class _Interrupts:
+    """The first Ctrl-C (or SIGTERM), from now on, ends the search with the best so far; a second one ends the program."""
+
+    def __init__(self) -> None:
+        self._noted = False
+        self._pass_on: Callable[[], object] | None = None
+        self._before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def pass_on(self, stop: asyncio.Event) -> None:
+        """Set `stop` when it comes, or at once if it has come."""
+        loop = asyncio.get_running_loop()
+        self._pass_on = lambda: loop.call_soon_threadsafe(stop.set)
+        if self._noted:
+            stop.set()
+
+    def _note(self, number: int, frame: object) -> None:
+        self._noted = True
+        for each, handler in self._before.items():
+            signal.signal(each, handler)
+        if self._pass_on is not None:
+            self._pass_on()
+
+
 async def _until_interrupted(
-    request: Request, settings: Settings, store: Store, view: ProgressView, run_id: str | None
+    interrupts: _Interrupts, request: Request, settings: Settings, store: Store, view: ProgressView, run_id: str | None
 ) -> Outcome:
-    """Resolve; the first Ctrl-C ends the search with the best so far, a second one ends the program."""
     from agents.resolve import resolve  # a second of imports that the other commands do without
 
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def interrupt() -> None:
-        stop.set()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, interrupt)
+    interrupts.pass_on(stop)
     return await resolve(request, settings, store, run_id=run_id, stop=stop, on_event=view)
 
 

@@ -134,6 +134,40 @@ def test_an_interrupt_ends_with_130_a_verdict_and_nothing_left_behind(
     assert not left_behind(state)
 
 
+def started(repo: Path, tmp_path: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "api", "resolve", repo, "--issue", ISSUE, "-o", tmp_path / "out"],
+        env=os.environ | INTERPRETER | {"RUNOFF_STATE_DIR": str(tmp_path / "state")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_an_interrupt_while_the_engine_is_being_imported_ends_with_a_verdict(repo: Path, tmp_path: Path) -> None:
+    process = started(repo, tmp_path)
+    while not (tmp_path / "state" / "runoff.db").exists():
+        time.sleep(0.001)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    assert Verdict.model_validate_json((tmp_path / "out" / "verdict.json").read_bytes()).stopped == "interrupted"
+    assert not left_behind(tmp_path / "state")
+
+
+def test_an_interrupt_before_anything_has_begun_is_quiet(repo: Path, tmp_path: Path) -> None:
+    process = started(repo, tmp_path)
+    while b"api" not in Path(f"/proc/{process.pid}/cmdline").read_bytes():
+        time.sleep(0.001)
+    while "pydantic" not in Path(f"/proc/{process.pid}/maps").read_text():  # among the first imports
+        time.sleep(0.001)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+
+
 def test_a_killed_run_counts_as_interrupted_and_the_next_start_clears_what_it_left(
     repo: Path, runoff: Runoff, tmp_path: Path
 ) -> None:
@@ -193,6 +227,15 @@ def test_doctor_says_which_sandbox_would_be_used(runoff: Runoff) -> None:
     without = runoff("doctor", PATH="/nowhere", DOCKER_HOST="unix:///no/such/socket")
     assert without.returncode == 1
     assert "apt-get install" in without.stdout
+
+
+def test_doctor_lists_everything_even_where_the_state_cannot_be_written(runoff: Runoff, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    ended = runoff("doctor", state=tmp_path / "file" / "state")
+    assert ended.returncode == 1, ended.stderr
+    assert "missing state:" in ended.stdout
+    assert "RUNOFF_STATE_DIR" in ended.stdout
+    assert "would be used" in ended.stdout
 
 
 def test_help_teaches(runoff: Runoff) -> None:
