@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import secrets
 import signal
@@ -17,6 +18,7 @@ from agents.request import Request
 from agents.settings import Settings
 from api import model_commands, report
 from api.errors import BAD_INPUT, one_line
+from api.plain import plain
 from api.plan_command import plan_command
 from api.progress import ProgressView
 from memory import Journal, Runs, Store, StoreUnusable, write_whole
@@ -131,11 +133,11 @@ def show(
             for event in Journal(store, record.id).events():
                 print(event.as_json())
         elif record.verdict is None:
-            print(f"run {record.id}: {record.state}{f', {record.error}' if record.error else ''}")
+            print(plain(f"run {record.id}: {record.state}{f', {record.error}' if record.error else ''}"))
         else:
             verdict = Verdict.model_validate(record.verdict["verdict"])
             if as_json:
-                print(verdict.model_dump_json(indent=2))
+                print(json.dumps(verdict.model_dump(mode="json"), indent=2))
             else:
                 digest = record.verdict["patch_digest"]
                 patch = store.files.get(digest) if digest else b""
@@ -170,7 +172,7 @@ def cleanup_command() -> None:
     """Remove what crashed runs left behind (containers, mounts, workspaces) and checkouts that no run needs."""
     removed = asyncio.run(cleanup(Settings().state_dir))
     for line in removed:
-        print(line)
+        print(plain(line))
     print(f"{len(removed)} removed" if removed else "nothing to remove")
 
 
@@ -220,7 +222,7 @@ def _work(
         if output is not None:
             _write_output(output, outcome, store)
     if as_json:
-        print(outcome.verdict.model_dump_json(indent=2))
+        print(json.dumps(outcome.verdict.model_dump(mode="json"), indent=2))
     else:
         report.show_verdict(outcome.verdict, outcome.patch, run_id=outcome.run_id)
     if outcome.interrupted:

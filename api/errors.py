@@ -9,6 +9,7 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from agents.errors import AgentError
+from api.plain import plain
 from memory import MemoryRoomError
 from planner import CompileErrors, ToolFileError
 from workspaces.errors import WorkspaceError
@@ -29,5 +30,10 @@ def one_line(error: Exception) -> str:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         message = first["msg"].removeprefix("Value error, ")
-        return message if message.startswith(where) else f"{where}: {message}"
-    return " ".join(str(error).split())
+        return _line(message if message.startswith(where) else f"{where}: {message}")
+    return _line(str(error))
+
+
+def _line(text: str) -> str:
+    said: str = plain(" ".join(text.split()))
+    return said

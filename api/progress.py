@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
+from api.plain import plain
 from memory import Event
 
 
@@ -54,10 +55,11 @@ class ProgressView:
         self._status: Status | None = console.status("starting …") if console.is_terminal else None
 
     def __call__(self, event: Event) -> None:
+        data = plain(dict(event.data))
         if event.kind in _LINES:
-            self._console.print(escape(_LINES[event.kind](event.data)), style="dim" if event.kind == "note" else None)
+            self._console.print(escape(_LINES[event.kind](data)), style="dim" if event.kind == "note" else None)
         elif self._status is not None and event.kind in _STATUS:
-            self._status.update(escape(_STATUS[event.kind](event.data)))
+            self._status.update(escape(_STATUS[event.kind](data)))
 
     def __enter__(self) -> Self:
         if self._status is not None:

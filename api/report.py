@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agents.findings import Finding
+from api.plain import plain
 from memory import RunRecord
 from selection import Verdict
 
@@ -25,11 +26,12 @@ def console(*, stderr: bool = False) -> Console:
 def show_verdict(verdict: Verdict, patch: bytes, *, run_id: str) -> None:
     """The verdict first, then the evidence, the diff and the bill."""
     out = console()
+    verdict = Verdict.model_validate(plain(verdict.model_dump(mode="json")))
     out.print(_headline(verdict))
     if verdict.candidates:
         out.print(_candidates(verdict))
     if patch:
-        text = patch.decode("utf-8", "replace")
+        text = plain(patch.decode("utf-8", "replace"))
         out.print(Syntax(text, "diff", background_color="default") if out.is_terminal else Text(text.rstrip("\n")))
     out.print(_bill(verdict))
     for note in verdict.notes:
@@ -45,7 +47,9 @@ def show_runs(records: list[RunRecord]) -> None:
         table.add_column(column, overflow="fold")
     for record in records:
         says = record.error or (record.verdict or {}).get("verdict", {}).get("reason", "")
-        table.add_row(record.id, record.state, escape(str(record.request.get("repo", ""))), escape(str(says)))
+        table.add_row(
+            record.id, record.state, *(escape(plain(str(text))) for text in (record.request.get("repo", ""), says))
+        )
     out.print(table if records else "no runs yet: start one with `runoff resolve`")
 
 
@@ -54,7 +58,7 @@ def show_findings(findings: list[Finding]) -> None:
     out = console()
     for finding in findings:
         mark = "ok     " if finding.ok else "missing" if finding.needed else "-      "
-        out.print(Text(f"{mark} {finding.name}: {finding.detail}"))
+        out.print(Text(f"{mark} {finding.name}: {plain(finding.detail)}"))
         if finding.remedy and not finding.ok:
             out.print(Text(f"          {finding.remedy}"))
 

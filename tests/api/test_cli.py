@@ -238,6 +238,25 @@ def test_doctor_lists_everything_even_where_the_state_cannot_be_written(runoff: 
     assert "would be used" in ended.stdout
 
 
+def test_what_a_repository_says_is_no_command_to_the_terminal(repo: Path, runoff: Runoff, tmp_path: Path) -> None:
+    evil = "\x1b]0;owned\x07\x1b[2J\x9b2J\u202e"
+    shown = "\\x1b]0;owned"
+    test = repo / "tests" / "test_halves.py"
+    text = (repo / "halves.py").read_text()
+    (repo / "halves.py").write_text(text.replace("number * 2", f"number * 2  # {evil}"))
+    commit(repo)
+    ended = runoff("resolve", repo, "--issue", ISSUE, "--budget", "wall=60s,candidates=20")
+    assert ended.returncode == 0, ended.stderr
+    assert shown in ended.stdout  # in the diff
+    test.write_text(f"raise ValueError({evil!r})\n")
+    commit(repo)
+    failed = runoff("resolve", repo, "--issue", ISSUE)
+    assert failed.returncode == 2
+    assert shown in failed.stderr
+    for output in (ended.stdout, ended.stderr, failed.stderr, runoff("show", "last").stdout, runoff("runs").stdout):
+        assert not set("\x1b\x07\x9b\u202e") & set(output)
+
+
 def test_help_teaches(runoff: Runoff) -> None:
     assert "resolve" in runoff("--help").stdout
     assert "Exit code" in runoff("resolve", "--help").stdout
