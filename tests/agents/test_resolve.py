@@ -101,6 +101,20 @@ async def test_an_error_after_a_candidate_was_found_does_not_throw_it_away(
     assert machine.checkpoints() == 0
 
 
+async def test_a_test_without_a_vote_is_named_in_journal_and_verdict(machine: Machine, repo: Path) -> None:  # noqa: F811
+    with (repo / "tests" / "test_halves.py").open("a") as tests:
+        tests.write("\n\ndef test_leaves():\n    import halves\n    halves.left = 1\n")
+        tests.write("\n\ndef test_leftover():\n    import halves\n    assert not hasattr(halves, 'left')\n")
+    commit(repo)
+    outcome = await machine.resolve(repo, "wall=60s,candidates=20")
+    assert outcome.verdict.winner
+    probes = {probe.id.split("::")[1]: probe.kind for probe in outcome.verdict.probes if probe.kind != "example"}
+    assert probes == {"test_half": "target", "test_leaves": "regression"}
+    (note,) = outcome.verdict.notes
+    assert "test_leftover" in note
+    assert note in [event.data["text"] for event in machine.events("note")]
+
+
 async def interrupt_after_a_wave(machine: Machine, repo: Path) -> None:  # noqa: F811
     stop = asyncio.Event()
 
