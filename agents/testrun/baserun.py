@@ -134,8 +134,11 @@ async def _run_again(
     """Those of the failed tests that do not fail again, and the CPU seconds that it took to find out.
 
     They run as a try will run them, first in a fresh child. What they take there is kept in `outcomes` where it is more:
-    what is imported late costs time. Tests that reached a limit twice (see `_check`) do not run again."""
-    stable = {test: GENEROUS for test in failed if not outcomes[test].timed_out}
+    what is imported late costs time. Tests that reached a limit twice (see `_check`) do not run again; of those that end
+    themselves after a while, one per test function does."""
+    waiting = [test for test in failed if never_ends(outcomes[test]) and not outcomes[test].timed_out]
+    left_out = set(waiting) - {cases[0] for cases in _by_function(waiting)}
+    stable = {test: GENEROUS for test in failed if not outcomes[test].timed_out and test not in left_out}
     unstable, cpu_s, end = set[str](), 0.0, time.monotonic() + AGAIN_WALL_S
     for _ in range(AGAIN):
         report = await session.run(stable)
