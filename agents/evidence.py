@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 from agents.repair.behaviour import behaviours
@@ -22,6 +22,7 @@ class Evidence:
     coverage: Coverage = field(default_factory=dict)
     examples: tuple[Example, ...] = ()
     candidates: dict[str, Candidate] = field(default_factory=dict)
+    outcomes: dict[str, Mapping[str, bool]] = field(default_factory=dict)  # candidate id -> test -> passed; {}: all
     _examples_met: dict[str, list[bool]] = field(default_factory=dict)  # class id -> for each example
     _examined: frozenset[str] = frozenset()
 
@@ -45,7 +46,7 @@ class Evidence:
     async def gather(self, session: TestSession) -> None:
         """Let the documented examples vote on classes that are new, and compare how all of them behave."""
         classes, _ = self.standing()
-        if self.base is None or {each.id for each in classes} == self._examined:
+        if self.base is None or not self.coverage or {each.id for each in classes} == self._examined:
             return
         for each in classes:
             if self.examples and each.id not in self._examples_met:
@@ -71,12 +72,19 @@ class Evidence:
         return decide(standings, dropped, probes, ballots, stopped=stopped, cost=cost, notes=self.notes())
 
     def _count(self, classes: Sequence[EquivalenceClass]) -> tuple[list[Probe], list[Ballot]]:
-        """Every class passed all tests in a fresh interpreter before it became one; examples may differ."""
+        """What each class passed in a fresh interpreter, and which documented examples it meets. A failing test that no
+        class mends is not what the issue is about, and has no vote."""
         if self.base is None:
             return [], []
-        probes = [Probe(test, "target") for test in self.base.failing]
+        passed = {each.id: self._passed(each) for each in classes}
+        mended = [test for test in self.base.failing if any(passes(test) for passes in passed.values())]
+        probes = [Probe(test, "target") for test in mended]
         probes += [Probe(test, "regression") for test in self.base.passing]
-        ballots = [Ballot(probe.id, each.id, "passed") for each in classes for probe in probes]
+        ballots = [
+            Ballot(probe.id, each.id, "passed" if passed[each.id](probe.id) else "failed")
+            for each in classes
+            for probe in probes
+        ]
         for place, example in enumerate(self.examples):
             probe = Probe(f"example {place + 1}: {example.source} is {example.expected}", "example")
             probes.append(probe)
@@ -85,3 +93,7 @@ class Evidence:
                     outcome = "passed" if self._examples_met[each.id][place] else "failed"
                     ballots.append(Ballot(probe.id, each.id, outcome))  # type: ignore[arg-type]
         return probes, ballots
+
+    def _passed(self, of: EquivalenceClass) -> Callable[[str], bool]:
+        outcomes = self.outcomes.get(of.representative.id, {})
+        return lambda test: not outcomes or outcomes.get(test, False)

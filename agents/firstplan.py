@@ -61,10 +61,14 @@ async def run_first_plan(live: LiveRun, *, tried: int) -> None:
 
     Raises the first error of a Call: what makes the repository or its tests unusable.
     """
-    tools = _Tools(live, tried)
-    plan = compile_plan(PLAN.format(others=live.settings.workers - 1), SPECS)
+    await first_plan(live, PLAN.format(others=live.settings.workers - 1), SPECS, _Tools(live, tried))
+
+
+async def first_plan(live: LiveRun, text: str, specs: Sequence[ToolSpec], tools: object) -> None:
+    """Compile and execute a plan whose tools are methods of `tools`. Raises the first error of a Call."""
+    plan = compile_plan(text, specs)
     live.journal.append(PLANNED, {"plan": LABEL, "explanation": explain(plan).model_dump(mode="json")})
-    scheduler = Scheduler({spec.name: getattr(tools, spec.name) for spec in SPECS}, listener=live.journal.append)
+    scheduler = Scheduler({spec.name: getattr(tools, spec.name) for spec in specs}, listener=live.journal.append)
     execution = await scheduler.run(plan, label=LABEL)
     for name in execution.calls:
         execution.result(name)

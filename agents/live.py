@@ -10,9 +10,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
 from agents.errors import NotPython
 from agents.evidence import Evidence
-from agents.repair import RepairPolicy
+from agents.policy import Policy
 from agents.request import Request
 from agents.settings import Settings
 from agents.testrun import TestSession, parse_command
@@ -26,6 +28,7 @@ from workspaces import (
     SandboxProvider,
     SandboxSpec,
     Source,
+    Workspace,
     Workspaces,
     choose_provider,
     find_interpreter,
@@ -53,11 +56,13 @@ class LiveRun:
     checkout: Checkout | None = None
     workers: list[TestSession] = field(default_factory=list)
     starting: int = 0  # workers that are there or on their way
-    policy: RepairPolicy | None = None
+    policy: Policy | None = None
+    _found: tuple[str, tuple[Path, ...]] | None = None
 
     async def open(self) -> None:
         """Look at the repository, clear up what dead Runs left, and find a sandbox. Raises what bad input raises."""
-        parse_command(self.request.test)
+        if self.request.model is None:
+            parse_command(self.request.test)
         self.source = await Repositories.inspect(self.request.repo)
         for line in await reap(self.settings.state_dir):
             self.journal.append("note", {"text": f"removed what a run that died left behind: {line}"})
@@ -74,10 +79,10 @@ class LiveRun:
         began = self.journal.last("repository")
         base = began.data["commit"] if began else self.request.base
         self.checkout = await Repositories(self.settings.state_dir).checkout(self.source, base)
-        if not any(path.endswith(".py") for path in self.checkout.files):
+        if self.request.model is None and not self.is_python:
             raise NotPython(
-                f"{self.source.path} holds no Python; without a model only the built-in repair policy works, which mends "
-                "Python code with pytest tests"
+                f"{self.source.path} holds no Python; without a model (--model) only the built-in repair policy works, which "
+                "mends Python code with pytest tests"
             )
         self.journal.append("repository", {"commit": self.checkout.commit, "files": len(self.checkout.files)})
         return self.checkout
@@ -85,36 +90,56 @@ class LiveRun:
     async def start_worker(self) -> int:
         """A workspace, a sandbox on it and a pytest session that has collected; returns its number."""
         self.starting += 1
-        python, mounts = await asyncio.to_thread(self._interpreter)
+        python, _ = await self.interpreter()
 
         async def fresh() -> Sandbox:
             self.journal.append("note", {"text": "a sandbox died; its worker goes on in a fresh one"})
-            return await self._sandbox(mounts)
+            return await self._sandbox()
 
         session = await TestSession.start(
-            await self._sandbox(mounts), python=python, command=parse_command(self.request.test), fresh=fresh
+            await self._sandbox(), python=python, command=parse_command(self.request.test), fresh=fresh
         )
         self.stack.push_async_callback(session.close)
         self.workers.append(session)
         return len(self.workers) - 1
 
-    async def _sandbox(self, mounts: tuple[Path, ...]) -> Sandbox:
-        """A sandbox on a workspace of its own."""
+    @property
+    def is_python(self) -> bool:
+        return self.checkout is not None and any(path.endswith(".py") for path in self.checkout.files)
+
+    async def checkpoints(self) -> AsyncSqliteSaver:
+        """Where trajectories keep theirs; closed with the rest."""
+        path = str(self.settings.state_dir / "checkpoints.db")
+        return await self.stack.enter_async_context(AsyncSqliteSaver.from_conn_string(path))
+
+    async def _sandbox(self) -> Sandbox:
+        """A sandbox on a workspace of its own, for as long as the Run is open."""
         assert self.live is not None
-        assert self.provider is not None
         assert self.checkout is not None
         workspace = await Workspaces(self.live, disk_bytes=LIMITS.disk_bytes).create(self.checkout)
         self.stack.push_async_callback(workspace.close)
+        sandbox = await self.sandbox_on(workspace)
+        self.stack.push_async_callback(sandbox.close)
+        return sandbox
+
+    async def sandbox_on(self, workspace: Workspace) -> Sandbox:
+        """A sandbox on somebody's workspace, who closes both."""
+        assert self.provider is not None
+        assert self.checkout is not None
+        _, mounts = await self.interpreter()
         env = {"PYTHONPATH": "/workspace/src"} if any(path.startswith("src/") for path in self.checkout.files) else {}
         spec = SandboxSpec(
             workspace.path, image=self.request.image, readonly=mounts, env=env, limits=LIMITS, label=self.id
         )
-        sandbox = await self.provider.start(spec)
-        self.stack.push_async_callback(sandbox.close)
-        return sandbox
+        return await self.provider.start(spec)
+
+    async def interpreter(self) -> tuple[str, tuple[Path, ...]]:
+        """The interpreter's name in the sandbox, and what of the host it needs there."""
+        if self._found is None:
+            self._found = await asyncio.to_thread(self._interpreter)
+        return self._found
 
     def _interpreter(self) -> tuple[str, tuple[Path, ...]]:
-        """The interpreter's name in the sandbox, and what of the host it needs there."""
         assert self.provider is not None
         if self.provider.name == "docker":
             return str(self.request.python or "python3"), ()
@@ -122,8 +147,8 @@ class LiveRun:
         return str(found.program), found.readonly
 
     def _default_python(self) -> Path:
-        """The active virtual environment's, else that of the repository (never one that it tracks, nor where the settings
-        forbid it), else the first on the PATH."""
+        """The active virtual environment's, else that of the repository (never one that it tracks, nor where the
+        settings forbid it), else the first on the PATH."""
         assert self.source is not None
         places = [Path(active)] if (active := os.environ.get("VIRTUAL_ENV")) else []
         if self.settings.use_repository_venv and not Repositories.tracks(self.source, ".venv"):

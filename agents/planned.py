@@ -11,8 +11,8 @@ PLANNED = "plan.compiled"  # a plan is about to be executed: its label, and its 
 
 
 def explained_plans(events: Iterable[Event]) -> Iterator[tuple[str, Explanation]]:
-    """Each plan's label and what it was to do and did, in the order in which they began. A plan that was executed again after
-    a crash comes again."""
+    """Each plan's label and what it was to do and did, in the order in which they began. A plan that was executed again
+    after a crash comes again."""
     plans: list[tuple[str, Explanation, dict[str, Timing]]] = []
     newest: dict[str, dict[str, Timing]] = {}
     for event in events:

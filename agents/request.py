@@ -31,6 +31,9 @@ class Request(BaseModel):
     sandbox: Literal["auto", "docker", "bubblewrap"] | None = Field(None, description="what untrusted code runs in")
     image: str | None = Field(None, description="docker only: an image that holds Python and what the tests need")
     python: Path | None = Field(None, description="the interpreter that runs the tests, as the sandbox sees it")
+    model: str | None = Field(None, description="a model's name, scripted:FILE or replay:DIR; none: the repair policy")
+    base_url: str | None = Field(None, description="where the model is served, …/v1; commas separate several replicas")
+    record: Path | None = Field(None, description="a directory for the record of every call of the model")
 
     @field_validator("issue")
     @classmethod
@@ -47,8 +50,8 @@ class Request(BaseModel):
         return text
 
     def refuse_programs(self, settings: Settings) -> None:
-        """For callers who must not choose what runs on this machine outside of a sandbox (an interpreter is asked for its
-        places there), nor what docker fetches. Raises NotAllowed."""
+        """For callers who must not choose what runs on this machine outside of a sandbox (an interpreter is asked for
+        its places there), nor what docker fetches. Raises NotAllowed."""
         if self.python not in (None, settings.python):
             raise NotAllowed(
                 f"python: {self.python} is not the interpreter that this service is set up with; leave it out, or let "
@@ -59,9 +62,16 @@ class Request(BaseModel):
                 f"image: {self.image} is not among the images that this service may start; leave it out, or let whoever "
                 "runs the service add it to `images` in its settings"
             )
+        for name in ("model", "base_url", "record"):
+            value = getattr(self, name)
+            if value not in (None, getattr(settings, name, None)):
+                raise NotAllowed(
+                    f"{name}: {value} is not what this service is set up with; leave it out, or let whoever runs the service "
+                    f"set RUNOFF_{name.upper()}"
+                )
 
     def complete(self, settings: Settings) -> Request:
         """What was not asked for comes from the settings; a repository's relative path becomes absolute."""
-        given = {name: getattr(self, name) for name in ("budget", "sandbox", "image", "python")}
+        given = {name: getattr(self, name) for name in ("budget", "sandbox", "image", "python", "model", "base_url")}
         filled = {name: getattr(settings, name) if value is None else value for name, value in given.items()}
         return self.model_copy(update={**filled, "repo": self.repo.absolute()})

@@ -26,7 +26,9 @@ from langgraph.runtime import Runtime
 from agents.evidence import Evidence
 from agents.firstplan import run_first_plan
 from agents.live import LiveRun, live_run
-from agents.repair import EXECUTIONS, Found
+from agents.modelplan import run_model_plan
+from agents.policy import Found
+from agents.repair import EXECUTIONS
 from agents.request import Request
 from agents.settings import Settings
 from memory import OPENED, SELECTION, Amounts, Budget, Event, Journal, Ledger, LimitExceeded, Runs, Store
@@ -71,8 +73,8 @@ async def resolve(
 ) -> Outcome:
     """Resolve one Issue. `run_id`: a Run that was created before, or an interrupted one that goes on where it was.
 
-    Raises what bad input raises (AgentError, WorkspaceError), after it was journaled; where the search had begun, the Run
-    can then go on. An error after a candidate was found ends the Run with the best so far, as setting `stop` does.
+    Raises what bad input raises (AgentError, WorkspaceError), after it was journaled; where the search had begun, the
+    Run can then go on. An error after a candidate was found ends the Run with the best so far, as setting `stop` does.
     """
     request = request.complete(settings)
     run_id = run_id or Runs(store).create(request.model_dump(mode="json"))
@@ -154,7 +156,8 @@ async def _forget(settings: Settings, run_id: str) -> None:
     with contextlib.suppress(sqlite3.Error):  # the Run's outcome does not depend on it
         async with _checkpoints(settings) as saver:
             await saver.setup()
-            await saver.adelete_thread(run_id)
+            for number in range(settings.trajectories + 1):
+                await saver.adelete_thread(f"{run_id}/{number}" if number else run_id)
 
 
 def _checkpoints(settings: Settings) -> AbstractAsyncContextManager[AsyncSqliteSaver]:
@@ -185,7 +188,8 @@ async def localise(state: State, runtime: Runtime[LiveRun]) -> State:
     """The Run's first plan: checkout, base run, coverage, suspects; then what an earlier process found, if one did."""
     live = runtime.context
     async with _held(live, "localise"):
-        await run_first_plan(live, tried=state.get("tried", 0))
+        first = run_first_plan if live.request.model is None else run_model_plan
+        await first(live, tried=state.get("tried", 0))
     for note in live.evidence.notes():
         live.journal.append("note", {"text": note})
     live.evidence.candidates |= {row["id"]: _candidate(live, row) for row in state.get("found", [])}
@@ -239,8 +243,8 @@ class _Held:
 
 @asynccontextmanager
 async def _held(live: LiveRun, stage: str, amounts: Amounts = NOTHING) -> AsyncIterator[_Held]:
-    """Hold the sandboxes for a stage: set aside what it asks for and all the sandbox seconds that are left to it, end it
-    when those are over, and put on the bill what it took. Raises LimitExceeded."""
+    """Hold the sandboxes for a stage: set aside what it asks for and all the sandbox seconds that are left to it, end
+    it when those are over, and put on the bill what it took. Raises LimitExceeded."""
     reservation = live.ledger.reserve(stage, amounts, all_of="sandbox_s")
     limited = live.ledger.budget.sandbox_s is not None
     # all workers are held; a tenth is for the clean-up of what runs in the end
@@ -292,7 +296,8 @@ def _used_up(live: LiveRun) -> str | None:
         return f"the time is used up (wall={budget.wall_s:g}s)"
     if live.ledger.left("sandbox_s", "repair") < 1:
         return f"the budget is used up (sandbox={budget.sandbox_s:g}s)"
-    if live.ledger.left("candidates", "repair") < EXECUTIONS:
+    least = EXECUTIONS if live.request.model is None else 1
+    if live.ledger.left("candidates", "repair") < least:
         return f"the budget is used up (candidates={budget.candidates}; a try and its verification take {EXECUTIONS})"
     return None
 
@@ -314,12 +319,15 @@ def _row(live: LiveRun, found: Found, elapsed_s: float) -> dict[str, Any]:
     """Keep a candidate: its files in the file store, its row in the journal and the checkpoint."""
     candidate = found.candidate
     live.evidence.candidates[candidate.id] = candidate
+    live.evidence.outcomes[candidate.id] = found.outcomes
     row = {
         "id": candidate.id,
+        "policy": candidate.provenance.policy,
+        "model": candidate.provenance.model,
+        "failed": sorted(test for test, passed in found.outcomes.items() if not passed),
         "step": candidate.provenance.step,
         "score": candidate.score,
         "patch": live.store.files.put(candidate.patch),
-        "files": {each.path: live.store.files.put(each.after) for each in candidate.changes if each.after is not None},
         "tried": found.tried,
         "elapsed_s": round(elapsed_s, 3),
     }
@@ -328,7 +336,14 @@ def _row(live: LiveRun, found: Found, elapsed_s: float) -> dict[str, Any]:
 
 
 def _candidate(live: LiveRun, row: dict[str, Any]) -> Candidate:
+    """The candidate of a row, which an earlier process found."""
     assert live.checkout is not None
-    files = live.store.files
-    changes = tuple(Change(path, live.checkout.read(path), files.get(digest)) for path, digest in row["files"].items())
-    return Candidate(row["id"], files.get(row["patch"]), changes, Provenance("repair", row["step"]), row["score"])
+    checkout, patch = live.checkout, live.store.files.get(row["patch"])
+    after = {path: entry and entry[1] for path, entry in patched_files(checkout, patch).items()}
+    before = {path: checkout.read(path) if path in checkout.entries else None for path in after}
+    changes = tuple(Change(path, before[path], after[path]) for path in sorted(after))
+    if row["failed"] and live.evidence.base is not None:
+        tests = (*live.evidence.base.failing, *live.evidence.base.passing)
+        live.evidence.outcomes[row["id"]] = {test: test not in row["failed"] for test in tests}
+    provenance = Provenance(row["policy"], row["step"], row["model"])
+    return Candidate(row["id"], patch, changes, provenance, row["score"])

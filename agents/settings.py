@@ -46,6 +46,12 @@ class Settings(BaseSettings):
         description="candidates tried at once",
     )
     model: str | None = Field(None, description="a model's name, scripted:FILE or replay:DIR; none: the repair policy")
+    trajectories: int = Field(4, ge=1, le=1000, description="attempts of the model at one issue, as the budget allows")
+    plan_form: Literal["text", "grammar", "tools"] = Field(
+        "text",
+        description="how the model writes plans: freely, held to a grammar by its server (vLLM), or as tool calls",
+    )
+    answer_tokens: int = Field(4096, ge=64, description="the most that one answer of the model may have")
     base_url: str | None = Field(None, description="where the model is served, …/v1; commas separate several replicas")
     vllm: Path | None = Field(None, description="the vllm program, or the environment that it is installed in")
     first_token_s: float = Field(300.0, gt=0, description="how long an answer may take to begin")

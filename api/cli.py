@@ -73,6 +73,15 @@ def resolve_command(
     python: Annotated[
         Path | None, typer.Option(help="the interpreter that has pytest and the project's dependencies")
     ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="a language model: its name at --base-url, scripted:FILE or replay:DIR")
+    ] = None,
+    base_url: Annotated[
+        str | None, typer.Option(help="where the model is served, as http://host:8000/v1 [default: OPENAI_BASE_URL]")
+    ] = None,
+    record: Annotated[
+        Path | None, typer.Option(help="a directory for the record of every call of the model (see runoff replay)")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="a directory for patch.diff, verdict.json, journal.jsonl")
     ] = None,
@@ -81,7 +90,8 @@ def resolve_command(
 ) -> None:
     """Resolve an issue: find a patch that mends what fails, and say which tests and what cost stand behind it.
 
-    Without a model it uses the built-in repair policy: small faults in Python code that make pytest tests fail.
+    With --model, trajectories of a language model try it, in any language. Without one it uses the built-in repair policy:
+    small faults in Python code that make pytest tests fail.
     """
     settings = Settings()
     request = Request(
@@ -93,6 +103,9 @@ def resolve_command(
         sandbox=sandbox,
         image=image,
         python=python,
+        model=model,
+        base_url=base_url,
+        record=record and record.absolute(),
     )
     _make_output(output)
     _work(request, settings, output, as_json=as_json, apply=apply)

@@ -20,14 +20,25 @@ def _started(data: Mapping[str, Any]) -> str:
 
 def _base(data: Mapping[str, Any]) -> str:
     failing = data["failing"]
+    if not failing:
+        return f"all {data['passing']} tests pass on base"
     shown = ", ".join(failing[:3]) + (", …" if len(failing) > 3 else "")
     return f"{len(failing)} of {len(failing) + data['passing']} tests fail: {shown}"
 
 
 def _localised(data: Mapping[str, Any]) -> str:
-    first = data["suspects"][0] if data["suspects"] else None
-    where = f", first {first['path']}:{first['line']}" if first else ""
+    if "places" in data:  # files, for a model
+        first = ", ".join(each["path"] for each in data["places"][:3])
+        return f"{data['files']} files ranked" + (f", first {first}" if first else "")
+    suspect = next(iter(data["suspects"]), None)
+    where = f", first {suspect['path']}:{suspect['line']}" if suspect else ""
     return f"{data['statements']} suspicious statements{where}"
+
+
+def _turn(data: Mapping[str, Any]) -> str:
+    tests = ", ".join(f"{run['passed']} passed, {run['failed']} failed" for run in data["tested"])
+    what = data["why"] or ("its plan has faults" if data["faults"] else "changed files" if data["patch"] else "looked")
+    return f"trajectory {data['trajectory']}: {what}" + (f"; tests: {tests}" if tests else "")
 
 
 _ACTIONS = {"sample": "searching on", "stop": "stopping"}
@@ -37,6 +48,7 @@ _LINES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "sandbox": lambda data: f"sandbox: {data['detail']}",
     "base.ran": _base,
     "localised": _localised,
+    "trajectory.turn": _turn,
     "candidate": lambda data: f"candidate {data['id']}: {data['step']}",
     "decision": lambda data: f"{_ACTIONS[data['action']]}: {data['why']}",
     "note": lambda data: f"note: {data['text']}",

@@ -92,7 +92,7 @@ def decide(
 ) -> Verdict:
     """Put the count into words. `standings` are best first; `cost` has the shape of Cost."""
     eligible = [standing for standing in standings if standing.eligible]
-    sure, why = confidence(eligible)
+    sure, why = confidence(eligible, shown=any(probe.kind == "target" for probe in probes))
     ids = [standing.of.representative.id for standing in eligible]
     return Verdict(
         winner=ids[0] if ids else None,
@@ -130,7 +130,8 @@ def _reason(standings: Sequence[Standing], eligible: Sequence[Standing], probes:
     mended, kept = kinds.count("target"), kinds.count("regression")
     rivals = len(eligible) - 1
     others = f"; {rivals} other program{'s do' if rivals > 1 else ' does'} too" if rivals else ""
-    return f"it mends {_tests(mended)} and breaks none of the {kept} that passed{others}"
+    kept_whole = f"breaks none of the {kept} that passed{others}"
+    return f"it mends {_tests(mended)} and {kept_whole}" if mended else f"it {kept_whole}"
 
 
 def _tests(number: int) -> str:

@@ -2,18 +2,16 @@
 
 found = localise(coverage, base.failing, frames)
 policy = RepairPolicy(workers, base, coverage, found, sources)
-async for event in policy.wave(executions=1000, wall_s=60): …      Found(candidate) | Progress
+async for event in policy.wave(executions=1000, wall_s=60): …      Found | Tried (agents/policy.py)
 """
 
 from agents.repair.localise import Localisation, Suspect, localise
-from agents.repair.policy import EXECUTIONS, Found, Progress, RepairPolicy
+from agents.repair.policy import EXECUTIONS, RepairPolicy
 from agents.repair.source import SourceFile, Unreadable, read_source
 
 __all__ = [
     "EXECUTIONS",
-    "Found",
     "Localisation",
-    "Progress",
     "RepairPolicy",
     "SourceFile",
     "Suspect",

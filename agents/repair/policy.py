@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agents.errors import HarnessFailed
+from agents.policy import Found, Tried
 from agents.repair.diff import git_patch, patch_id
 from agents.repair.localise import Localisation
 from agents.repair.propose import Proposal, proposals
@@ -26,28 +27,6 @@ from selection import Candidate, Change, Provenance
 QUICK_CPU_S = 3.0  # for the passing tests of one try; the rest waits for the verification
 EXECUTIONS = 2  # of one try at most: itself, and its verification
 PATIENCE = 5  # harness failures in a row that end a wave
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """One proposal was tried. tried: since the policy began; executions and cpu_s: of this one, verification included."""
-
-    tried: int
-    what: str
-    verdict: Literal["failed", "timed out", "refused", "not verified"]
-    executions: int
-    cpu_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A plausible candidate: every test that failed now passes, and no test that passed fails, in a fresh interpreter."""
-
-    tried: int
-    candidate: Candidate
-    proposal: Proposal
-    executions: int
-    cpu_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +59,7 @@ class RepairPolicy:
         self.exhausted = False
         self.drawn = sum(1 for _ in itertools.islice(self._proposals, drawn))
 
-    async def wave(self, *, executions: int, wall_s: float) -> AsyncGenerator[Found | Progress]:
+    async def wave(self, *, executions: int, wall_s: float) -> AsyncGenerator[Found | Tried]:
         """Try proposals until the executions or the wall seconds are used up, or none is left; what is drawn is finished.
 
         A try counts as one execution, a verification as one more; a try starts only when both still fit. Leaving the loop
@@ -110,9 +89,9 @@ class RepairPolicy:
                     raise HarnessFailed("the sandboxes fail again and again; see the journal for the reasons")
                 if trial.verdict == "plausible":
                     candidate = self._candidate(proposal)
-                    yield Found(number, candidate, proposal, trial.executions, trial.cpu_s)
+                    yield Found(number, candidate, trial.executions, trial.cpu_s)
                 else:
-                    yield Progress(number, proposal.what, trial.verdict, trial.executions, trial.cpu_s)
+                    yield Tried(number, proposal.what, trial.verdict, trial.executions, trial.cpu_s)
 
     async def _try(self, session: TestSession, job: tuple[int, Proposal]) -> _Trial:
         _, proposal = job

@@ -76,7 +76,15 @@ class BaseRun:
 
 
 async def base_run(session: TestSession) -> BaseRun:
-    """Run everything that was collected. Raises CollectionFailed, NothingFails, HarnessFailed."""
+    """The same, where something must fail. Raises NothingFails too."""
+    base = await base_outcomes(session)
+    if not base.failing:
+        raise NothingFails(_nothing_fails(len(base.outcomes), len(base.slow), base.unstable))
+    return replace(base, order_matters=await _order_matters(session, base))
+
+
+async def base_outcomes(session: TestSession) -> BaseRun:
+    """Run everything that was collected. Raises CollectionFailed, HarnessFailed."""
     if session.collection_errors:
         more = len(session.collection_errors) - 1
         raise CollectionFailed(
@@ -99,12 +107,9 @@ async def base_run(session: TestSession) -> BaseRun:
     unstable, spent = await _run_again(session, failed, outcomes)
     cpu_s += spent
     failing = [test for test in failed if test not in unstable]
-    if not failing:
-        raise NothingFails(_nothing_fails(len(outcomes), len(unchecked), sorted(unstable)))
     passing = tuple(test for test in session.tests if outcomes[test].passed)
     slow = tuple(test for test in session.tests if test in unchecked)
-    base = BaseRun(outcomes, tuple(failing), passing, slow, cpu_s, unstable=tuple(sorted(unstable)))
-    return replace(base, order_matters=await _order_matters(session, base))
+    return BaseRun(outcomes, tuple(failing), passing, slow, cpu_s, unstable=tuple(sorted(unstable)))
 
 
 async def _order_matters(session: TestSession, base: BaseRun) -> bool:

@@ -12,7 +12,7 @@ import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 from agents.errors import HarnessFailed, NoTests, NothingFound, ToolError, UnusableTests
 from agents.testrun import Limit, Outcome, TestCommand, TestSession
@@ -41,8 +41,6 @@ _TAKE_VALUES = frozenset(
 
 class TestRunner(Protocol):
     """Runs tests; `selector` is what its own command line takes, "" for all."""
-
-    __test__: ClassVar[bool] = False
 
     async def run(self, selector: str, timeout_s: float) -> TestReport:
         """Raises NothingFound (nothing has that name), ToolError (the selector cannot be read), SandboxDied. Tests that fail

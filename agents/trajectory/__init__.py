@@ -2,13 +2,25 @@
 
     async with open_workbench(shared, number) as bench:        workspace, sandbox, tools, scheduler
         ended = await run_trajectory(bench, saver)             turns until it ends; goes on where a checkpoint left it
+    policy = ModelPolicy(shared, …)                            many of them: what the root graph asks for candidates
 
 `loop.py` is the whole of one trajectory.
 """
 
 from agents.trajectory.loop import Ended, run_trajectory
+from agents.trajectory.policy import ModelPolicy
 from agents.trajectory.prompt import Form, Prefix
 from agents.trajectory.stops import Limits
 from agents.trajectory.workbench import Shared, Workbench, open_workbench
 
-__all__ = ["Ended", "Form", "Limits", "Prefix", "Shared", "Workbench", "open_workbench", "run_trajectory"]
+__all__ = [
+    "Ended",
+    "Form",
+    "Limits",
+    "ModelPolicy",
+    "Prefix",
+    "Shared",
+    "Workbench",
+    "open_workbench",
+    "run_trajectory",
+]

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from agents.models import Model, ModelRequest
+from agents.models import Model, ModelRequest, Place
 from agents.tools import SPECS, Definitions, Notes, TestRunner, Toolbox
 from agents.trajectory.prompt import Form, Prefix, size_of
 from agents.trajectory.said import Said
@@ -55,6 +55,7 @@ class Workbench:
 
     shared: Shared
     number: int
+    place: Place | None = None
     specs: Sequence[ToolSpec] = SPECS
     notes: Notes = field(default_factory=Notes)
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
@@ -173,7 +174,9 @@ class Workbench:
         return await self._scheduler.run(plan, timeout_s=PLAN_S, label=f"{self.name}.{self._plans}")
 
     def tell_turn(self, said: Said, patch: str, step: Step) -> None:
-        """The turn's event in the Journal."""
+        """The turn's event in the Journal; and to whoever admits trajectories, how large this one is."""
+        if self.place is not None:
+            self.place.uses(said.prompt_tokens)
         self.shared.journal.append(
             "trajectory.turn",
             {

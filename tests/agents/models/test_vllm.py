@@ -140,7 +140,7 @@ async def test_admission_learns_what_the_cache_holds(model: Model) -> None:
 
 async def test_a_killed_server_that_comes_back_is_waited_for(vllm: VllmServer, model: Model, books: Books) -> None:
     heard = Heard()
-    long = asks(max_tokens=400, grammar='root ::= "a" root | "b" root')
+    long = asks(max_tokens=2000, grammar='root ::= "a" root | "b" root')
     call = asyncio.create_task(model.complete(long, on_delta=heard))
     while len(heard.texts.get(0, "")) < 10:
         await asyncio.sleep(0.01)

@@ -1,0 +1,205 @@
+"""The Run's own first plan when a language model resolves it: checkout, base run, localisation; then trajectories.
+
+Tests are wanted and not needed: without any that run, candidates are not verified, and the verdict says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from agents.errors import HarnessFailed, NotPytest, UnusableTests
+from agents.firstplan import AtCommit, Nothing, OfWorker, first_plan
+from agents.live import LiveRun
+from agents.localise import CheckoutFiles, FactsCache, Ranking, index, rank_files, repository_map, sample_context
+from agents.models import Account, Admission, Model, Recalling, Recorder
+from agents.models.load import open_model, prices, secrets
+from agents.testrun import TestSession, parse_command
+from agents.testrun.baserun import base_outcomes
+from agents.tools import SPECS as TOOLS
+from agents.tools import CommandTests, PytestTests, TestRunner
+from agents.trajectory import ModelPolicy, Prefix, Shared
+from executor import Slots
+from planner import VOLATILE, ToolSpec, always
+from selection import Candidate
+from workspaces import Sandbox, Workspaces
+
+PLAN = """
+base = checkout()
+first = start_worker(commit=base.commit)
+tests = run_tests(worker=first)
+places = find_places(commit=base.commit)
+model = open_model()
+"""
+_MAP_CHARACTERS = 12_000
+_SHOWN = 12  # files that localisation names to every trajectory
+
+
+async def run_model_plan(live: LiveRun, *, tried: int) -> None:
+    """Fill the LiveRun with a base run, if tests can be run, and a ModelPolicy that goes on after `tried` trajectories.
+
+    Raises the first error of a Call: a repository or a model that cannot be used.
+    """
+    tools = _Tools(live)
+    await first_plan(live, PLAN, SPECS, tools)
+    live.policy = await tools.policy(tried)
+
+
+class _Tools:
+    def __init__(self, live: LiveRun) -> None:
+        self._live = live
+        self._overview = ""
+        self._contexts: tuple[str, ...] = ("",)
+        self._model: Model | None = None
+
+    async def checkout(self, _: Nothing) -> dict[str, Any]:
+        found = await self._live.check_out()
+        return {"commit": found.commit}
+
+    async def start_worker(self, _: AtCommit) -> int:
+        """-1 when no pytest session can be had."""
+        try:
+            return await self._live.start_worker()
+        except UnusableTests as error:
+            self._live.journal.append(
+                "note", {"text": f"the tests cannot be used, so that no candidate is verified: {error}"}
+            )
+            return -1
+
+    async def run_tests(self, asked: OfWorker) -> dict[str, Any]:
+        if asked.worker < 0:
+            return {"failing": [], "passing": []}
+        live = self._live
+        try:
+            base = await base_outcomes(live.workers[asked.worker])
+        except (UnusableTests, HarnessFailed) as error:
+            live.journal.append(
+                "note", {"text": f"the tests do not run on base, so that no candidate is verified: {error}"}
+            )
+            return {"failing": [], "passing": []}
+        live.evidence.base = base
+        live.journal.append("base.ran", {"failing": list(base.failing), "passing": len(base.passing)})
+        return {"failing": list(base.failing), "passing": list(base.passing)}
+
+    async def find_places(self, _: AtCommit) -> dict[str, Any]:
+        live = self._live
+        assert live.checkout is not None
+        ranking = await asyncio.to_thread(self._rank, live)
+        shown = [{"path": each.path, "score": round(each.score, 3)} for each in ranking.top(_SHOWN)]
+        live.journal.append("localised", {"files": len(ranking), "places": shown})
+        return {"places": shown}
+
+    def _rank(self, live: LiveRun) -> Ranking:
+        assert live.checkout is not None
+        files = index(CheckoutFiles(live.checkout), FactsCache(live.settings.state_dir / "localise.db"))
+        ranking = rank_files(live.request.issue, files)
+        places = "\n".join(_place(each) for each in ranking.top(_SHOWN))
+        drawn = repository_map(files, ranking, _MAP_CHARACTERS)
+        self._overview = f"{drawn}\n\nWhere the issue seems to point, the likeliest first:\n{places}"
+        samples = [sample_context(ranking, seed, size=4) for seed in range(1, live.settings.trajectories)]
+        self._contexts = ("", *("Look closely at " + ", ".join(each.path for each in sample) for sample in samples))
+        return ranking
+
+    async def open_model(self, _: Nothing) -> dict[str, Any]:
+        live = self._live
+        request, settings = live.request, live.settings
+        hidden = secrets(settings)
+        account = Account(live.ledger, live.journal, files=live.store.files, prices=prices(settings), secrets=hidden)
+        model: Model = await open_model(request.model or "", settings, account, base_url=request.base_url)
+        live.stack.push_async_callback(model.close)
+        model = Recalling(model, live.journal, live.store.files)
+        if request.record is not None:
+            model = Recorder(model, request.record, hidden)
+        self._model = model
+        return {"name": model.name}
+
+    async def policy(self, tried: int) -> ModelPolicy:
+        live = self._live
+        assert live.checkout is not None
+        assert live.live is not None
+        assert self._model is not None
+        model, settings = self._model, live.settings
+        python, _ = await live.interpreter()
+        shared = Shared(
+            checkout=live.checkout,
+            workspaces=Workspaces(live.live),
+            start=live.sandbox_on,
+            tests=self._tests,
+            python=python,
+            model=model,
+            prefix=Prefix.build(live.request.issue, self._overview, TOOLS, settings.plan_form, self._contexts),
+            journal=live.journal,
+            store=live.store,
+            run_id=live.id,
+            issue_key=live.id,
+            slots=Slots(sandbox=2 * settings.workers),
+            form=settings.plan_form,
+            answer_tokens=settings.answer_tokens,
+        )
+        admission = Admission(lambda: model.load(live.id))
+        saver = await live.checkpoints()
+        return ModelPolicy(
+            shared,
+            saver,
+            admission,
+            self._verify,
+            most=settings.trajectories,
+            at_once=settings.workers,
+            drawn=tried,
+        )
+
+    def _tests(self, sandbox: Sandbox) -> TestRunner:
+        if self._live.workers:
+            session = self._live.workers[0]
+            return PytestTests(sandbox, session.python, session.command, session.preparation)
+        test = self._live.request.test
+        try:
+            return PytestTests(sandbox, "python3", parse_command(test))
+        except NotPytest:
+            return CommandTests(sandbox, test or "")
+
+    async def _verify(self, candidate: Candidate) -> Mapping[str, bool]:
+        """Every test that ran on base, on the candidate's files, in a sandbox of its own."""
+        live = self._live
+        base = live.evidence.base
+        if base is None:
+            return {}
+        assert live.live is not None
+        assert live.checkout is not None
+        wanted = (*base.failing, *base.passing)
+        outcomes = dict.fromkeys(wanted, False)
+        async with await Workspaces(live.live).create(live.checkout, candidate.patch) as workspace:
+            sandbox = await live.sandbox_on(workspace)
+            try:
+                like = live.workers[0]
+                try:
+                    session = await TestSession.start(
+                        sandbox, python=like.python, command=like.command, preparation=like.preparation
+                    )
+                except (UnusableTests, HarnessFailed):
+                    return outcomes  # with it, no test can be collected
+                try:
+                    limits = {test: base.generous_limit(test) for test in wanted if test in session.tests}
+                    report = await session.run_fresh(limits)
+                    outcomes |= {each.unit: each.passed for each in report.outcomes}
+                finally:
+                    await session.close()
+            finally:
+                await sandbox.close()
+        return outcomes
+
+
+def _place(each: Any) -> str:
+    symbols = ", ".join(ranked.symbol.qualified for ranked in each.symbols[:4])
+    return f"- {each.path}" + (f": {symbols}" if symbols else "")
+
+
+_EFFECTS = always(VOLATILE)
+SPECS = (
+    ToolSpec("checkout", "The files of the base commit.", Nothing, "host", 0.1, _EFFECTS),
+    ToolSpec("start_worker", "A workspace, a sandbox, and pytest collected in it.", AtCommit, "sandbox", 1.0, _EFFECTS),
+    ToolSpec("run_tests", "Run every test on base.", OfWorker, "sandbox", 5.0, _EFFECTS),
+    ToolSpec("find_places", "Rank files and symbols by the issue's text.", AtCommit, "host", 2.0, _EFFECTS),
+    ToolSpec("open_model", "Find the model's endpoints.", Nothing, "model", 0.5, _EFFECTS),
+)

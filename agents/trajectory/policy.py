@@ -1,0 +1,110 @@
+"""The model policy: trajectories, as many at once as the server's cache and the workers allow, each ending with a
+candidate or a reason."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from contextlib import aclosing
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+
+from agents.models import Admission
+from agents.policy import Found, Tried
+from agents.repair.diff import patch_id
+from agents.trajectory.loop import Ended, run_trajectory
+from agents.trajectory.prompt import size_of
+from agents.trajectory.workbench import Shared, open_workbench
+from executor import Pool
+from selection import Candidate, Change, Provenance
+from workspaces import patched_files
+
+ENDED = "trajectory.ended"
+_CONTEXT_TOKENS = 16_000  # that a trajectory is expected to use, when the model does not say how much it holds
+
+Verify = Callable[[Candidate], Awaitable[Mapping[str, bool]]]
+
+
+class ModelPolicy:
+    """most: trajectories of the Run. at_once: on this machine. verify: runs the repository's tests on a candidate.
+    drawn: trajectories that a process before this one began in waves that it saw to their end.
+
+    A wave that was killed begins again: its trajectories go on from their own checkpoints.
+    """
+
+    def __init__(
+        self,
+        shared: Shared,
+        saver: BaseCheckpointSaver[str],
+        admission: Admission,
+        verify: Verify,
+        *,
+        most: int,
+        at_once: int,
+        drawn: int = 0,
+    ) -> None:
+        self._shared = shared
+        self._saver = saver
+        self._admission = admission
+        self._verify = verify
+        self._most = most
+        self._at_once = max(1, at_once)
+        self.drawn = drawn
+
+    @property
+    def exhausted(self) -> bool:
+        return self.drawn >= self._most
+
+    async def wave(self, *, executions: int, wall_s: float) -> AsyncGenerator[Found | Tried]:
+        """Run trajectories, `executions` at most; one that has begun is finished, however long it takes."""
+        end, used = time.monotonic() + wall_s, 0
+
+        def numbers() -> Iterator[int]:
+            nonlocal used
+            while not self.exhausted and used < max(1, executions) and time.monotonic() < end:
+                self.drawn += 1
+                used += 1
+                yield self.drawn
+
+        pool: Pool[int, int, Found | Tried] = Pool(tuple(range(self._at_once)), self._one)
+        async with aclosing(pool.run(numbers())) as results:
+            async for _, event in results:
+                yield event
+
+    async def _one(self, _: int, number: int) -> Found | Tried:
+        shared = self._shared
+        context = shared.model.context_tokens or _CONTEXT_TOKENS
+        prefix = size_of([*shared.prefix.messages, shared.prefix.instruction(number)]) // 4
+        expected = min(context, _CONTEXT_TOKENS)
+        async with (
+            self._admission.place(expected, issue=shared.issue_key, shared=prefix) as place,
+            open_workbench(shared, number) as bench,
+        ):
+            bench.place = place
+            ended = await run_trajectory(bench, self._saver)
+        shared.journal.append(
+            ENDED,
+            {
+                "trajectory": str(number),
+                "why": ended.why,
+                "turns": ended.turns,
+                "patch": shared.store.files.put(ended.patch) if ended.patch else "",
+                "reproduced": ended.reproduced,
+            },
+        )
+        if not ended.patch:
+            return Tried(number, f"trajectory {number}", ended.why, 1)
+        candidate = self._candidate(number, ended)
+        return Found(number, candidate, 1, outcomes=await self._verify(candidate))
+
+    def _candidate(self, number: int, ended: Ended) -> Candidate:
+        checkout = self._shared.checkout
+        after = patched_files(checkout, ended.patch)
+        changes = tuple(
+            Change(path, checkout.read(path) if path in checkout.entries else None, entry[1] if entry else None)
+            for path, entry in sorted(after.items())
+        )
+        step = f"trajectory {number}: {ended.answer.strip() or ended.why}"
+        provenance = Provenance("model", step, self._shared.model.name)
+        score = (ended.why == "finished") + 0.5 * ended.reproduced
+        return Candidate(patch_id(ended.patch), ended.patch, changes, provenance, score)
