@@ -2,9 +2,10 @@
 
     python benchmarks/planner.py [--json]
 
-statements   plans of 100 to 10,000 statements of several kinds, at once and in chunks of 4 characters, beside Python's
-own parser on the same lines monsters     texts that slow a careless reader down, twice as long each time: the growth
-exponent is about 1 when it is linear edges        plans in which everything touches everything: edges for each Call
+- statements: plans of 100 to 10,000 statements of several kinds, at once and in chunks of 4 characters, beside Python's
+  own parser on the same lines
+- monsters: texts that slow a careless reader down, twice as long each time; the growth exponent is about 1 when it is linear
+- edges: plans in which everything touches everything; edges for each Call
 """
 
 from __future__ import annotations

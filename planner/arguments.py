@@ -6,7 +6,7 @@ from pydantic import BaseModel, ValidationError
 
 from planner.errors import CompileError, nearest
 from planner.parse import Parsed
-from planner.plan import references
+from planner.plan import waits
 from planner.tools import ToolSpec
 
 
@@ -35,7 +35,7 @@ def _check_known(parsed: Parsed, tool: ToolSpec) -> list[CompileError]:
     """Each argument for itself; what holds a reference is checked when its Call starts."""
     errors = []
     for name, value in parsed.arguments.items():
-        if name in tool.fields and not any(references(value)):
+        if name in tool.fields and not waits(value):
             try:
                 tool.fields[name].validate_python(value)
             except ValidationError as error:

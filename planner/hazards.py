@@ -81,26 +81,26 @@ class Hazards:
 
     def _touch(self, name: str, effects: Effects, needs: dict[str, Why]) -> None:
         """First what the Call waits for, then that it was there: it must not wait for itself."""
-        writes = {literal(segments(path)) for path in effects.writes}
-        reads = {simplified(segments(path)) for path in effects.reads} - writes
-        told = {path for path in reads if is_glob(path) and self._tells_apart(path)}
-        chains = {path: self._chain(path) for path in sorted({*(reads - told), *writes}, key=literal)}
-        for path in sorted(reads):
-            waits = self._before_whole(self._globs[path]) if path in told else self._before_read(chains[path])
-            _add(needs, waits, "reads after")
-        for path in sorted(writes):
-            self._before_write(path, chains[path], needs)
-        for path in reads:
-            *above, region = [self._globs[path]] if path in told else chains[path]
+        written = {literal(segments(path)) for path in effects.writes}
+        read = {simplified(segments(path)) for path in effects.reads} - written
+        writes = [(path, self._chain(path)) for path in sorted(written)]
+        reads = [[self._globs[path]] if self._tells_apart(path) else self._chain(path) for path in sorted(read)]
+        for chain in reads:
+            _add(needs, self._before_whole(chain[-1]) or _last(chain), "reads after")
+        for path, chain in writes:
+            self._before_write(path, chain, needs)
+        for *above, region in reads:
             for each in above:
                 each.parts.append(name)
             region.readers.append(name)
             region.waited = None
-        for path in sorted(writes):
-            self._written(path, chains[path], name)
+        for path, chain in writes:
+            self._written(path, chain, name)
 
     def _tells_apart(self, glob: Segments) -> bool:
-        """Whether a glob has a region of its own."""
+        """Whether a path is a glob with a region of its own."""
+        if not is_glob(glob):
+            return False
         if glob not in self._globs and len(self._globs) < MAX_GLOBS:
             earlier = [writer for where, writer in self._writes if may_overlap(glob, where)]
             self._globs[glob] = _Region(writers=earlier)
@@ -108,13 +108,15 @@ class Hazards:
 
     def _chain(self, path: Segments) -> list[_Region]:
         """The regions from the workspace itself down to the path."""
-        chain = [self._root]
+        region = self._root
+        chain = [region]
         for part in literal(path):
-            chain.append(chain[-1].below.setdefault(part, _Region()))
+            below = region.below.get(part)
+            if below is None:
+                below = region.below[part] = _Region()
+            chain.append(below)
+            region = below
         return chain
-
-    def _before_read(self, chain: list[_Region]) -> tuple[str, ...]:
-        return self._before_whole(chain[-1]) or _last(chain)
 
     def _before_whole(self, region: _Region) -> tuple[str, ...]:
         if region.writers:
@@ -155,7 +157,8 @@ class Hazards:
 
     def _join(self, names: list[str]) -> tuple[str, ...]:
         """The names, or one join that stands for many."""
-        names = list(dict.fromkeys(names))
+        if len(names) > MAX_EDGES:
+            names = list(dict.fromkeys(names))
         if len(names) <= MAX_EDGES:
             return tuple(names)
         self._joined += 1
@@ -170,7 +173,10 @@ class Hazards:
 
 def _last(chain: list[_Region]) -> tuple[str, ...]:
     """The last write of the whole path or of a directory above it; it stands for those before it."""
-    return next(((region.last,) for region in reversed(chain) if region.last), ())
+    for region in reversed(chain):
+        if region.last:
+            return (region.last,)
+    return ()
 
 
 def _add(needs: dict[str, Why], names: Iterable[str], why: Why) -> None:

@@ -21,6 +21,7 @@ class Names:
     def __init__(self) -> None:
         self._types: dict[str, Any] = {}  # name -> what its tool returns; None for anything
         self._broken: set[str] = set()  # names whose statement has a fault of its own, told once
+        self._fitting: set[tuple[int, Any]] = set()  # types, by their identity, and paths that fit them
 
     def check(self, parsed: Parsed) -> list[CompileError]:
         """The faults of a statement's names."""
@@ -30,13 +31,22 @@ class Names:
             errors.append(parsed.place.fault("assigned-twice", f"{parsed.name} is assigned twice", hint))
         for reference, place in parsed.uses:
             if reference.name in self._types:
-                what, hint = misfit(self._types[reference.name], reference)
+                what, hint = self._misfit(self._types[reference.name], reference)
                 if what:
                     errors.append(place.fault("no-such-part", what, hint))
             elif reference.name not in self._broken:
                 what = f"{reference.name} is not assigned above"
                 errors.append(place.fault("unknown-name", what, nearest(reference.name, self._types)))
         return errors
+
+    def _misfit(self, annotation: Any, reference: Reference) -> tuple[str, str]:
+        known = id(annotation), reference.path
+        if annotation is None or known in self._fitting:
+            return "", ""
+        what, hint = misfit(annotation, reference)
+        if not what:
+            self._fitting.add(known)
+        return what, hint
 
     def define(self, name: str, returns: Any) -> None:
         """A statement without a fault."""

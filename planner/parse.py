@@ -176,6 +176,10 @@ class _Reader:
         match node:
             case ast.Constant(value=str() as text):
                 return _text(node, text)
+            case ast.Name() | ast.Attribute() | ast.Subscript():
+                reference = _reference(node)
+                self._uses.append((reference, NodePlace(self._statement, node)))
+                return reference
             case ast.Constant(value=int() | float() | bool() | None as value):
                 return value
             case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=ast.Constant(value=int() | float() as value)):
@@ -186,10 +190,6 @@ class _Reader:
                 return {_key(node, key): self._value(value) for key, value in zip(keys, values, strict=True)}
             case ast.JoinedStr(values=parts):
                 return _joined([self._part(part) for part in parts])
-            case ast.Name() | ast.Attribute() | ast.Subscript():
-                reference = _reference(node)
-                self._uses.append((reference, NodePlace(self._statement, node)))
-                return reference
         raise _Fault(node, "not-a-value", f"{_kind(node)} is not a value that a plan may hold", _VALUE)
 
     def _part(self, node: ast.expr) -> str | Reference:
@@ -255,6 +255,8 @@ def _key(node: ast.AST, key: ast.expr | None) -> Any:
 
 
 def _reference(node: ast.expr) -> Reference:
+    if isinstance(node, ast.Name):
+        return Reference(node.id)
     path: list[tuple[str, str | int]] = []
     inner: ast.expr = node
     while True:

@@ -5,28 +5,29 @@ Comparisons are of names, segment by segment, and err on the side of "may": an e
 
 from __future__ import annotations
 
+import re
 from fnmatch import fnmatchcase
 
 Segments = tuple[str, ...]
-_SPECIAL = frozenset("*?[")
+_special = re.compile(r"[*?[]").search
 
 
 def segments(path: str) -> Segments:
     """`src//./a.py` -> ("src", "a.py"). The workspace itself, and whatever may lie outside of it, is ()."""
-    if path.startswith(("/", "~")) or ".." in path.split("/"):
+    parts = path.split("/")
+    if ".." in parts or path.startswith(("/", "~")):
         return ()
-    return tuple(part for part in path.split("/") if part not in ("", "."))
+    return tuple([part for part in parts if part and part != "."])
 
 
 def is_glob(parts: Segments) -> bool:
-    return any(_SPECIAL.intersection(part) for part in parts)
+    return _special("/".join(parts)) is not None
 
 
 def literal(parts: Segments) -> Segments:
     """The directory below which everything lies that a glob names."""
-    for place, part in enumerate(parts):
-        if _SPECIAL.intersection(part):
-            return parts[:place]
+    if is_glob(parts):
+        return parts[: next(place for place, part in enumerate(parts) if _special(part))]
     return parts
 
 

@@ -13,7 +13,7 @@ from planner.tools import PURE, Effects, ToolSpec
 Why = Literal["uses", "reads after", "writes after read", "writes after", "alone", "all of"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Reference:
     """The result of an earlier Call, or a part of it. path: ("field", name) and ("index", number or key)."""
 
@@ -21,7 +21,10 @@ class Reference:
     path: tuple[tuple[str, str | int], ...] = ()
 
     def __str__(self) -> str:
-        return self.name + "".join(f".{part}" if kind == "field" else f"[{part!r}]" for kind, part in self.path)
+        return self.name + "".join([f".{part}" if kind == "field" else f"[{part!r}]" for kind, part in self.path])
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,15 @@ def references(value: object) -> Iterator[Reference]:
     elif isinstance(value, Mapping):
         for each in value.values():
             yield from references(each)
+
+
+def waits(value: object) -> bool:
+    """Whether there is a Reference in a value: it is not known before the plan runs."""
+    if isinstance(value, list | tuple):
+        return any(waits(each) for each in value)
+    if isinstance(value, Mapping):
+        return any(waits(each) for each in value.values())
+    return isinstance(value, Reference | Template)
 
 
 def renamed(value: Any, names: Mapping[str, str]) -> Any:

@@ -10,7 +10,7 @@ from planner.plan import Call
 
 def rank(calls: Sequence[Call]) -> dict[str, float]:
     """For each Call, in seconds, its cost and that of the most expensive chain of Calls that waits for it."""
-    ranks = dict.fromkeys((call.name for call in calls), 0.0)
+    ranks = {call.name: 0.0 for call in calls}
     for call in reversed(calls):
         ranks[call.name] = seconds = call.cost_s + ranks[call.name]
         for name in call.needs:

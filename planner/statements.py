@@ -14,7 +14,7 @@ import io
 import re
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 DEEPEST = 100  # brackets within brackets
 LONGEST = 4 << 20  # characters of one statement
@@ -28,17 +28,16 @@ _FENCE = re.compile(r"[ \t]*(?:```+|~~~+)[ \t]*([\w+-]*)")
 _PLAN_LANGUAGES = {"", "python", "py", "python3", "plan"}
 _MAY_BE_CODE = re.compile(rf"[ \t]*(?:@|{_NAME}[ \t]*[\[(.:,+*/|&^%@<>=-]|(?:{_NAME})[ \t]+[\w(\[\"'*])")
 _LONGEST_CODE = 2000  # characters of a line that may be other Python
-_MARKS = {
-    "": re.compile(r"""'[^'\\\n]+'|"[^"\\\n]+"|['"#()\[\]{}\n\\`]"""),
-    "'": re.compile(r"['\n\\]"),
-    '"': re.compile(r'["\n\\]'),
-    "'''": re.compile(r"['\\]"),
-    '"""': re.compile(r'["\\]'),
+_PLAIN = {  # by what closes the string that is open: what changes nothing, whole strings among it
+    "": re.compile(r"""(?:[^'"#()\[\]{}\n\\`]++|'[^'\\\n]++'|"[^"\\\n]++")*+"""),
+    "'": re.compile(r"[^'\n\\]*+"),
+    '"': re.compile(r'[^"\n\\]*+'),
+    "'''": re.compile(r"[^'\\]*+"),
+    '"""': re.compile(r'[^"\\]*+'),
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """A complete statement's text, and the line (from 1) on which it begins. fault: (code, message, hint) when what was read so
     far tells that it cannot be parsed; column: of the fault, in the statement's last line."""
 
@@ -159,13 +158,12 @@ class Splitter:
                 if place < 0:
                     break
                 self._comment = False
-            found = _MARKS[self._quote].search(text, place)
-            if found is None:
+            place = _PLAIN[self._quote].match(text, place).end()  # type: ignore[union-attr]  # it may match nothing
+            if place == end:
                 break
-            mark, place = found[0], found.end()
+            mark = text[place]
+            place += 1
             opens, self._first = self._first and mark == "(", False
-            if len(mark) > 1:
-                continue  # a whole string
             if mark == "\\":
                 self._escaped = True
             elif mark in "'\"":
@@ -174,6 +172,10 @@ class Splitter:
                     self._run, self._quote = 0, ""
             elif mark == "#":
                 self._comment = True
+            elif mark in "([{" and not opens and self._depth < DEEPEST:
+                self._depth += 1
+            elif mark in ")]}" and self._depth > 1:
+                self._depth -= 1
             else:
                 self._keep(text[start:place])
                 start = place

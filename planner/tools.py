@@ -54,8 +54,8 @@ def touches(*, reads: tuple[str, ...] = (), writes: tuple[str, ...] = ()) -> Eff
 
     def effects(arguments: Mapping[str, Any]) -> Effects:
         return Effects(
-            tuple(path for name in reads for path in paths_of(arguments.get(name))),
-            tuple(path for name in writes for path in paths_of(arguments.get(name))),
+            tuple([path for name in reads for path in paths_of(arguments.get(name))]),
+            tuple([path for name in writes for path in paths_of(arguments.get(name))]),
         )
 
     return effects
