@@ -17,7 +17,10 @@ from planner import FORMATS, CompileErrors, ToolSpec, compile_plan, explain, rea
 def plan_command(
     file: Annotated[Path | None, typer.Argument(help="the plan's text; - for standard input")] = None,
     tools: Annotated[
-        Path | None, typer.Option(help="the tools that the plan may call, in TOML (see docs/plans.md)")
+        Path | None,
+        typer.Option(
+            help="the tools that the plan may call, in TOML (see docs/plans.md); those of a trajectory if not given"
+        ),
     ] = None,
     run: Annotated[
         str | None, typer.Option(help="instead of a file: the plans that a run executed, with actual times")
@@ -51,7 +54,9 @@ def plan_command(
 
 def _specs(file: Path | None) -> tuple[ToolSpec, ...]:
     if file is None:
-        raise typer.BadParameter("name the file that describes the tools", param_hint="--tools")
+        from agents.tools import SPECS  # the engine's: not needed to show what a run did
+
+        return SPECS
     return read_tools(_read(file).decode("utf-8", "replace"))
 
 

@@ -49,6 +49,16 @@ def test_each_fault_of_a_plan_is_shown_with_its_place(runoff: Runoff, tools: Pat
     assert "did you mean path?" in refused.stderr
 
 
+def test_the_plan_of_the_documentation_is_one_for_the_tools_of_a_trajectory(runoff: Runoff, tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "plans.md").read_text()
+    plan = tmp_path / "plan.txt"
+    plan.write_text(text.split("```")[1])
+    shown = runoff("plan", plan)
+    assert shown.returncode == 0, shown.stderr
+    assert "waits: uses hits, writes after read body" in shown.stdout
+    assert "critical path (*): hits -> body -> fix -> tests" in shown.stdout
+
+
 @pytest.mark.parametrize("arguments", [["plan"], ["plan", "nothing"], ["plan", "nothing", "--tools", "nothing"]])
 def test_what_cannot_be_read_is_told_in_a_few_words(runoff: Runoff, arguments: list[str]) -> None:
     refused = runoff(*arguments)
