@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from importlib.metadata import version
 from typing import Any
 
 from agents.errors import HarnessFailed, NotPytest, UnusableTests
@@ -20,7 +21,8 @@ from agents.testrun.baserun import base_outcomes
 from agents.tools import SPECS as TOOLS
 from agents.tools import CommandTests, PytestTests, TestRunner
 from agents.trajectory import ModelPolicy, Prefix, Shared
-from executor import Slots
+from executor import Memo, Slots
+from memory import Cache
 from planner import VOLATILE, ToolSpec, always
 from selection import Candidate
 from workspaces import Sandbox, Workspaces
@@ -136,6 +138,7 @@ class _Tools:
             slots=Slots(sandbox=2 * settings.workers),
             form=settings.plan_form,
             answer_tokens=settings.answer_tokens,
+            memo=self._memo(python),
         )
         admission = Admission(lambda: model.load(live.id))
         saver = await live.checkpoints()
@@ -148,6 +151,13 @@ class _Tools:
             at_once=settings.workers,
             drawn=tried,
         )
+
+    def _memo(self, python: str) -> Memo:
+        """What trajectories look up in a base commit, for this Run and later ones."""
+        live = self._live
+        shelf = Cache(live.settings.state_dir / "memo.db")
+        live.stack.callback(shelf.close)
+        return Memo(shelf=shelf, salt=f"{version('runoff')} {live.request.image} {python}")
 
     def _tests(self, sandbox: Sandbox) -> TestRunner:
         if self._live.workers:

@@ -7,7 +7,7 @@ parses bytes, and opens no path of the workspace.
 from agents.tools.notes import Notes
 from agents.tools.output import LONGEST, cut_middle
 from agents.tools.results import Result
-from agents.tools.specs import FINISH, SPECS
+from agents.tools.specs import FINISH, OWN, SPECS
 from agents.tools.symbols import Definitions
 from agents.tools.testing import CommandTests, PytestTests, TestRunner
 from agents.tools.toolbox import Toolbox
@@ -15,6 +15,7 @@ from agents.tools.toolbox import Toolbox
 __all__ = [
     "FINISH",
     "LONGEST",
+    "OWN",
     "SPECS",
     "CommandTests",
     "Definitions",

@@ -15,7 +15,8 @@ from agents.tools.patch import patched_paths
 from agents.tools.paths import effect_paths, inside
 from planner import ALL, EXCLUSIVE, PURE, Effect, Effects, ToolSpec, always
 
-NOTES = ".runoff/notes"  # what stands for the notes, which are no files, where effects name paths
+OWN = ".runoff"  # where effects name paths: what is a trajectory's own, and no file
+NOTES = f"{OWN}/notes"
 
 
 def _file(*, reads: bool = True, writes: bool = False) -> Effect:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from agents.models import Model, ModelRequest, Place
-from agents.tools import SPECS, Definitions, Notes, TestRunner, Toolbox
+from agents.tools import OWN, SPECS, Definitions, Notes, TestRunner, Toolbox
 from agents.trajectory.prompt import Form, Prefix, size_of
 from agents.trajectory.said import Said
 from agents.trajectory.stops import Limits, Step
-from executor import Execution, Scheduler, Slots
+from executor import Execution, Memo, Scheduler, Slots, Tool
 from memory import Journal, Store
 from planner import Call, Plan, ToolSpec, grammar, openai_tools
 from workspaces import Checkout, Sandbox, Workspace, Workspaces, patched_files
@@ -28,7 +28,7 @@ _BYTES_PER_TOKEN = 3.0  # when nobody has counted yet
 class Shared:
     """What all trajectories of a Run share. start: a sandbox on a workspace; tests: how tests are run there; python:
     the sandbox's interpreter. answer_tokens: the most that one answer may have. temperature: for the first one;
-    siblings get more."""
+    siblings get more. memo: what was looked up in the base commit is not looked up again."""
 
     checkout: Checkout
     workspaces: Workspaces
@@ -47,6 +47,7 @@ class Shared:
     limits: Limits = field(default_factory=Limits)
     answer_tokens: int = 4096
     temperature: float = 0.0
+    memo: Memo | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -62,6 +63,7 @@ class Workbench:
     _workspace: Workspace | None = None
     _scheduler: Scheduler | None = None
     _plans: int = 0
+    _is_base: bool = True  # nothing has run yet that may change a file
 
     @property
     def name(self) -> str:
@@ -109,9 +111,32 @@ class Workbench:
             python=shared.python,
             definitions=shared.definitions,
         )
+        self._is_base = not patch
         self._scheduler = Scheduler(
-            toolbox.tools, slots=shared.slots, owner=self.thread, listener=shared.journal.append, timeout_s=PLAN_S
+            {**toolbox.tools, **{name: self._changing(toolbox.tools[name]) for name in self._changes()}},
+            slots=shared.slots,
+            owner=self.thread,
+            timeout_s=PLAN_S,
+            memo=shared.memo,
+            version=self._version,
+            listener=shared.journal.append,
         )
+
+    def _changes(self) -> Iterator[str]:
+        """The tools that may change a file."""
+        return (spec.name for spec in self.specs if not spec.effects({}).pure)
+
+    def _changing(self, tool: Tool) -> Tool:
+        async def call(asked: Any) -> Any:
+            self._is_base = False
+            return await tool(asked)
+
+        return call
+
+    async def _version(self, paths: Sequence[str]) -> str | None:
+        """The base commit as long as its files are untouched; what is the trajectory's own has no version."""
+        own = any(path == OWN or path.startswith(f"{OWN}/") for path in paths)
+        return self.shared.checkout.commit if self._is_base and not own else None
 
     async def close(self) -> None:
         stack, self._stack = self._stack, AsyncExitStack()

@@ -8,6 +8,7 @@ import pytest
 
 from agents.models import ModelRequest
 from agents.trajectory import Limits
+from executor import Memo
 from tests.agents.trajectory.conftest import Open
 
 pytestmark = pytest.mark.bubblewrap
@@ -212,3 +213,16 @@ async def test_tool_calls_run_like_a_plan(open_bench: Open) -> None:
     assert asked[2].messages[-1]["role"] == "tool"
     assert "def total" in asked[2].messages[-1]["content"]
     assert asked[0].tools
+
+
+async def test_what_was_looked_up_in_the_base_commit_is_not_looked_up_again(open_bench: Open) -> None:
+    bench = await open_bench(FILES)
+    memo = Memo()
+    look = 'body = read(path="shop/price.py")\nhits = grep(pattern="def ")'
+    wrong = 'fix = edit(path="shop/price.py", search="* len(prices)", replace="")\nagain = read(path="shop/price.py")'
+    script = [look, wrong, 'last = read(path="shop/price.py")\nfinish(answer="done")']
+    await bench.run(script, memo=memo)
+    assert (memo.misses, memo.hits) == (2, 0)  # after the edit nothing is remembered
+    ended = await bench.run(script, number=2, memo=memo)
+    assert (memo.misses, memo.hits) == (2, 2)
+    assert b"-    return sum(prices) - discount * len(prices)" in ended.patch
