@@ -20,7 +20,7 @@ from executor import (
     Slots,
     UnknownTool,
     compile_stream,
-    scheduler,
+    planrun,
 )
 from planner import PURE, VOLATILE, Call, CompileErrors, Compiler, Plan, ToolSpec, always, compile_plan, explain
 
@@ -184,7 +184,7 @@ async def test_an_answer_that_comes_after_the_time_out_does_not_count() -> None:
 
 
 async def test_a_tool_that_does_not_end_when_it_is_cancelled_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scheduler, "GRACE_S", 0.05)
+    monkeypatch.setattr(planrun, "GRACE_S", 0.05)
     end = asyncio.Event()
 
     async def brief(_: Value) -> None:
