@@ -16,6 +16,7 @@ from agents.live import LiveRun
 from agents.localise import CheckoutFiles, FactsCache, Ranking, index, rank_files, repository_map, sample_context
 from agents.models import Account, Admission, Model, Recalling, Recorder
 from agents.models.load import open_model, prices, secrets
+from agents.replayed import record_directory
 from agents.testrun import TestSession, parse_command
 from agents.testrun.baserun import base_outcomes
 from agents.tools import SPECS as TOOLS
@@ -111,8 +112,8 @@ class _Tools:
         model: Model = await open_model(request.model or "", settings, account, base_url=request.base_url)
         live.stack.push_async_callback(model.close)
         model = Recalling(model, live.journal, live.store.files)
-        if request.record is not None:
-            model = Recorder(model, request.record, hidden)
+        if not (request.model or "").startswith("replay:"):
+            model = Recorder(model, record_directory(request, settings, live.id), hidden)
         self._model = model
         return {"name": model.name}
 

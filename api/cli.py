@@ -80,7 +80,10 @@ def resolve_command(
         str | None, typer.Option(help="where the model is served, as http://host:8000/v1 [default: OPENAI_BASE_URL]")
     ] = None,
     record: Annotated[
-        Path | None, typer.Option(help="a directory for the record of every call of the model (see runoff replay)")
+        Path | None,
+        typer.Option(
+            help="where every call of the model is recorded [default: in the state directory; see runoff replay]"
+        ),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="a directory for patch.diff, verdict.json, journal.jsonl")
@@ -131,6 +134,40 @@ def resume_command(
     with Store.open(settings.state_dir) as store:
         record = Runs(store).reopen(run)
     _work(Request.model_validate(record.request), settings, output, as_json=as_json, apply=apply, run_id=record.id)
+
+
+@app.command("replay", epilog="Exit code: 0 the same calls and the same patch, 1 not so, 2 bad input, 130 interrupted.")
+def replay_command(
+    run: Annotated[str, typer.Argument(help="a run with a model: its id or the beginning of it; `last` is the newest")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="a directory for patch.diff, verdict.json, journal.jsonl")
+    ] = None,
+) -> None:
+    """Run a model's run again from the record of its calls, without a server, and say where it takes another way.
+
+    Everything but the model is real: the same commit, sandboxes, tests, selection.
+    """
+    from agents.replayed import calls, divergences, replay_request
+
+    settings = Settings()
+    _make_output(output)
+    with Store.open(settings.state_dir) as store:
+        first = Runs(store).find(run)
+        request = replay_request(first, store, settings)
+    outcome = _engine(request, settings, output, None)
+    with Store.open(settings.state_dir) as store:
+        elsewhere = divergences(store, outcome.run_id)
+        answered = calls(store, outcome.run_id)
+    for line in elsewhere:
+        print(plain(f"diverged at {line}"))
+    was = (first.verdict or {}).get("winner")
+    now = outcome.verdict.winner
+    same = now == was
+    ended = f"patch {now} won" if now else "no patch won"
+    print(f"replayed {answered} calls of run {first.id}; {ended}, {'as' if same else 'not as'} then")
+    if outcome.interrupted:
+        sys.exit(INTERRUPTED)
+    sys.exit(UNRESOLVED if elsewhere or not same else RESOLVED)
 
 
 @app.command()
@@ -226,14 +263,9 @@ def _work(
     apply: bool,
     run_id: str | None = None,
 ) -> NoReturn:
-    """Run the engine with progress, show what came out, and leave with the exit code that says it."""
-    interrupts = _Interrupts()
+    """Run the engine, show what came out, and leave with the exit code that says it."""
     errors = report.console(stderr=True)
-    with Store.open(settings.state_dir) as store:
-        with ProgressView(errors) as view:
-            outcome = asyncio.run(_until_interrupted(interrupts, request, settings, store, view, run_id))
-        if output is not None:
-            _write_output(output, outcome, store)
+    outcome = _engine(request, settings, output, run_id)
     if as_json:
         print(json.dumps(outcome.verdict.model_dump(mode="json"), indent=2))
     else:
@@ -244,6 +276,17 @@ def _work(
         asyncio.run(apply_to_checkout(request.repo, outcome.patch))
         errors.print(f"applied to {request.repo}")
     sys.exit(INTERRUPTED if outcome.interrupted else RESOLVED if outcome.verdict.winner else UNRESOLVED)
+
+
+def _engine(request: Request, settings: Settings, output: Path | None, run_id: str | None) -> Outcome:
+    """Run the engine with progress, and write what came out."""
+    interrupts = _Interrupts()
+    with Store.open(settings.state_dir) as store:
+        with ProgressView(report.console(stderr=True)) as view:
+            outcome = asyncio.run(_until_interrupted(interrupts, request, settings, store, view, run_id))
+        if output is not None:
+            _write_output(output, outcome, store)
+    return outcome
 
 
 def _read_issue(text: str) -> str:
