@@ -39,6 +39,7 @@ class PlanRun:
         self._dependants: dict[str, list[Call]] = {}
         self._ready_at: dict[str, float] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._new: set[asyncio.Task[None] | None] = set()  # of them, those that have not taken their first step
         self._reports: dict[str, CallReport] = {}
         self._ending: deque[tuple[Call, CallReport]] = deque()
         self._trouble = False  # a Call has failed or was skipped
@@ -76,7 +77,7 @@ class PlanRun:
         tasks = {*self._running.values(), *([self._reader] if self._reader is not None else [])}
         cancelled: asyncio.CancelledError | None = None
         for task in tasks:
-            task.cancel()
+            self._cancel(task)
         while tasks:
             try:
                 _, tasks = await asyncio.wait(tasks, timeout=GRACE_S)
@@ -171,6 +172,8 @@ class PlanRun:
 
     def _release(self, calls: Sequence[Call]) -> None:
         """Calls that wait for nothing more: the highest rank first, each starts, waits for a slot, or is skipped."""
+        if self._closing:
+            return
         if len(calls) > 1:
             calls = sorted(calls, key=self._rank, reverse=True)
         slots, now = self._of.slots, self._loop.time() - self._begun
@@ -201,10 +204,17 @@ class PlanRun:
         return self._ranks.get(call.name, call.cost_s)
 
     def _start(self, call: Call) -> None:
-        self._running[call.name] = self._loop.create_task(self._perform(call), name=call.name)
+        task = self._running[call.name] = self._loop.create_task(self._perform(call), name=call.name)
+        self._new.add(task)
+
+    def _cancel(self, task: asyncio.Task[None]) -> None:
+        """A task that is cancelled before its first step never gives its slot back: such a one looks by itself."""
+        if task not in self._new:
+            task.cancel()
 
     async def _perform(self, call: Call) -> None:
         """The life of a Call, from its start to that of what waited for it."""
+        self._new.discard(asyncio.current_task())
         tool = call.tool
         assert tool is not None
         started = self._loop.time() - self._begun
@@ -214,8 +224,12 @@ class PlanRun:
         result: Any = None
         error: Exception | None = None
         try:
+            if self._closing:
+                return
             self._of.listener("call.started", {**self._label, "name": call.name, "tool": tool.name})
             try:
+                if call.name in self._timed_out:
+                    raise CallTimeout
                 result = await self._result(call, tool)
             except asyncio.CancelledError:
                 if self._closing:
@@ -275,9 +289,9 @@ class PlanRun:
     def _expire(self, name: str, whose: str) -> None:
         """Time is over: cancel the Call; if it has not ended after a while, give it up."""
         task = self._running.get(name)
-        if task is None:
+        if task is None or self._closing:
             return
-        task.cancel()
+        self._cancel(task)
         if name not in self._timed_out:
             self._timed_out[name] = whose
             self._loop.call_later(GRACE_S, self._guarded, self._expire, name, whose)

@@ -383,3 +383,74 @@ async def test_at_the_end_of_a_stream_ranks_hold_and_what_nobody_reads_need_not_
     assert order == [3, 1]
     assert execution.calls["c"].status == "pruned"
     assert execution.answer == {"x": [1, 3]}
+
+
+async def _cancelled(running: asyncio.Task[Execution]) -> None:
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+@pytest.mark.parametrize("how", ["answers", "fails"])
+async def test_nothing_starts_when_a_call_of_a_cancelled_plan_answers_or_fails_in_its_clean_up(how: str) -> None:
+    started: list[Any] = []
+
+    async def hold(value: Value) -> Any:
+        try:
+            await asyncio.sleep(10)
+        except asyncio.CancelledError:
+            if how == "fails":
+                raise ValueError("no clean-up") from None
+        return 1
+
+    async def count(number: Number) -> int:
+        started.append(number)
+        return 1
+
+    tools = (*TOOLS[:2], ToolSpec("count", "", Number))  # runs alone
+    plan = compile_plan("a = hold()\nb = count()\n" + "c = give(of=a)\n" * (how == "answers"), tools)
+    running = asyncio.ensure_future(Scheduler({"give": give, "hold": hold, "count": count}).run(plan))
+    await asyncio.sleep(0.01)
+    await _cancelled(running)
+    assert others() == set()
+    await asyncio.sleep(0.01)
+    assert started == []
+
+
+async def test_a_time_out_does_not_act_on_a_plan_that_was_cancelled_in_the_meantime(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(planrun, "GRACE_S", 0.05)
+    told: list[tuple[str, Any]] = []
+
+    async def brief(value: Value) -> None:
+        try:
+            await asyncio.sleep(10)
+        finally:
+            await asyncio.sleep(0.03)
+
+    tools = (*TOOLS, ToolSpec("alone", "", Value))
+    plan = compile_plan("a = brief()\nb = alone()", tools)
+    made = Scheduler({"brief": brief, "alone": give}, listener=lambda kind, data: told.append((kind, data["name"])))
+    running = asyncio.ensure_future(made.run(plan))
+    await asyncio.sleep(0.06)
+    await _cancelled(running)
+    await asyncio.sleep(0.1)
+    assert told == [("call.started", "a")]
+
+
+async def test_a_call_that_is_cancelled_before_its_first_step_gives_its_slot_back() -> None:
+    slots, go = Slots(sandbox=1), asyncio.Event()
+
+    async def hold(value: Value) -> None:
+        await go.wait()
+
+    plan = compile_plan("a = hold()", TOOLS)
+    first = asyncio.ensure_future(Scheduler({"hold": hold}, slots=slots).run(plan))
+    await asyncio.sleep(0.01)
+    second = asyncio.ensure_future(Scheduler({"hold": hold}, slots=slots).run(plan))
+    await asyncio.sleep(0.01)
+    go.set()  # the first one ends, and its slot goes to the second, in the round of the loop in which that is cancelled
+    await _cancelled(second)
+    assert (await first).ok
+    assert (await asyncio.wait_for(Scheduler({"hold": hold}, slots=slots).run(plan), 1)).ok
