@@ -50,6 +50,7 @@ class PlanRun:
         self._ranks: Mapping[str, float] = {}
         self._pruned: set[str] = set()
         self._reader: asyncio.Task[None] | None = None
+        self._reading = False
         self._stream_error: Exception | None = None
 
     # -- the plan --
@@ -61,7 +62,7 @@ class PlanRun:
                 self._plan, self._ranks = plan, plan.ranks
                 self._add(plan.calls)
             else:
-                self._reader = self._loop.create_task(self._read(plan))
+                self._reader, self._reading = self._loop.create_task(self._read(plan)), True
             self._look_if_done()
             await self._done
         finally:
@@ -96,11 +97,19 @@ class PlanRun:
                 item = await anext(items)
             except StopAsyncIteration:
                 break
-            except Exception as error:  # noqa: BLE001 (told in the Execution)
-                self._stream_error = error
+            except asyncio.CancelledError:
+                if self._closing or not self._reading:
+                    raise
+                self._stream_error = CallCancelled("the stream of Calls was cancelled from outside; ask for it again")
                 break
+            except Exception as error:  # noqa: BLE001 (told in the Execution)
+                self._stream_error = self._stream_error or error
+                break
+            except BaseException as failure:
+                self._fail(failure)
+                raise
             self._guarded(self._learn if isinstance(item, Plan) else self._add_one, item)
-        self._reader = None
+        self._reading = False
         self._guarded(self._look_if_done)
 
     def _add(self, calls: Iterable[Call]) -> None:
@@ -141,9 +150,10 @@ class PlanRun:
     def _plan_is_over(self) -> None:
         """Cancel what runs; what has not started is skipped when its turn comes."""
         self._over = True
-        if self._reader is not None:
+        if self._reader is not None and self._reading:
             self._reader.cancel()
-            self._reader = None
+            self._reading = False  # `close` awaits its clean-up
+            self._stream_error = CallTimeout(f"{_OVER} before it was written")
         queued = self._withdraw()
         for name in list(self._running):
             self._expire(name, "the plan's time")
@@ -151,7 +161,7 @@ class PlanRun:
         self._look_if_done()
 
     def _look_if_done(self) -> None:
-        if len(self._reports) == len(self._calls) and self._reader is None and not self._done.done():
+        if len(self._reports) == len(self._calls) and not self._reading and not self._done.done():
             self._done.set_result(None)
 
     def _guarded(self, step: Callable[..., None], *arguments: Any) -> None:

@@ -454,3 +454,32 @@ async def test_a_call_that_is_cancelled_before_its_first_step_gives_its_slot_bac
     await _cancelled(second)
     assert (await first).ok
     assert (await asyncio.wait_for(Scheduler({"hold": hold}, slots=slots).run(plan), 1)).ok
+
+
+async def test_a_stream_that_is_cancelled_from_outside_is_told() -> None:
+    async def written() -> AsyncIterator[Call | Plan]:
+        yield compile_plan("a = give(of=1)", TOOLS).calls[0]
+        raise asyncio.CancelledError
+
+    execution = await asyncio.wait_for(Scheduler({"give": give}).run(written()), 1)
+    assert execution.result("a") == 1
+    assert isinstance(execution.stream_error, CallCancelled)
+
+
+async def test_when_a_plans_time_is_over_before_it_is_written_that_is_told_and_its_stream_has_ended() -> None:
+    ended = []
+
+    async def written() -> AsyncIterator[str]:
+        yield "a = give(of=1)\n"
+        try:
+            await asyncio.sleep(10)
+        finally:
+            await asyncio.sleep(0.02)
+            ended.append(True)
+
+    stream = compile_stream(written(), Compiler(TOOLS))
+    execution = await Scheduler({"give": give}).run(stream, timeout_s=0.02)
+    assert ended
+    assert others() == set()
+    assert not execution.ok
+    assert isinstance(execution.stream_error, CallTimeout)
