@@ -59,9 +59,11 @@ class Hedge:
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            if held:
-                give()
+            try:
+                await asyncio.gather(*tasks, return_exceptions=True)
+            finally:
+                if held:
+                    give()
 
 
 async def _first_answer(tasks: list[asyncio.Task[Any]]) -> asyncio.Task[Any]:

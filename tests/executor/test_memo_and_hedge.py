@@ -179,6 +179,31 @@ async def test_cancelling_a_hedged_call_cancels_both_starts() -> None:
     assert tool.cancelled == 2
 
 
+async def test_cancelling_a_hedged_call_while_the_loser_cleans_up_gives_its_slot_back() -> None:
+    hedge, slots, calls = Hedge(least=1), Slots(sandbox=2), 0
+
+    async def read(read: Read) -> Text:
+        nonlocal calls
+        calls += 1
+        if calls == 2:  # the straggler
+            try:
+                await asyncio.sleep(10)
+            finally:
+                await asyncio.sleep(0.05)
+        return Text(text=read.path)
+
+    made = Scheduler({"read": read}, hedge=hedge, slots=slots)
+    await made.run(plan("x"))
+    task = asyncio.create_task(made.run(plan("y")))
+    while calls < 3:
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert [slots.try_take("sandbox", None, 1.0) for _ in range(3)] == [True, True, False]
+
+
 def test_a_quantile_is_between_nothing_and_all() -> None:
     with pytest.raises(ValueError, match="quantile"):
         Hedge(1.5)
