@@ -67,6 +67,7 @@ class Splitter:
         self._bytes = codecs.getincrementaldecoder("utf-8")("replace")
         self._newlines = io.IncrementalNewlineDecoder(None, translate=True)
         self._found: list[Statement] = []
+        self._begun_text = False
         self._line = 1  # the number of the line that is being read
         self._fence: str | None = None  # the language of the fence that is open
         self._mode: Callable[[str, int], int] = self._head
@@ -90,7 +91,11 @@ class Splitter:
     def feed(self, chunk: str | bytes) -> list[Statement]:
         """The statements that this chunk completes."""
         text = self._bytes.decode(chunk) if isinstance(chunk, bytes) else chunk
-        return self._read(self._newlines.decode(text))
+        text = self._newlines.decode(text)
+        if text and not self._begun_text:
+            self._begun_text = True
+            text = text.removeprefix("\ufeff")  # a byte order mark
+        return self._read(text)
 
     def finish(self) -> list[Statement]:
         """What is left when the text has ended."""
@@ -116,7 +121,8 @@ class Splitter:
         line_end = text.find("\n", place) + 1 or len(text)
         before = "".join(self._pieces)
         head = before + text[place:line_end]
-        if found := _ASSIGNS.match(head) or _ENDS.match(head):
+        found = _ASSIGNS.match(head) or _ENDS.match(head)
+        if found and found.end() <= _LONGEST_HEAD:
             stop = found.end() - (head[found.end() - 1] == "(")
             self._pieces, self._size, self._begun = [head[:stop]], stop, self._line
             self._mode = self._statement

@@ -151,3 +151,23 @@ def test_a_monstrous_text_is_refused_like_any_other(name: str) -> None:
     with pytest.raises(CompileErrors) as caught:
         compile_plan(MONSTERS[name], TOOLS)
     assert len(str(caught.value.errors[0])) < 1000
+
+
+def test_a_byte_order_mark_hides_no_statement() -> None:
+    text = b"\xef\xbb\xbfa = read(path='x')\nb = read(path='y')\n"
+    assert [call.name for call in compile_plan(text, TOOLS).calls] == ["a", "b"]
+    compiler = Compiler(TOOLS)
+    assert [call.name for place in range(len(text)) for call in compiler.feed(text[place : place + 1])] == ["a", "b"]
+
+
+@pytest.mark.parametrize("start", ["a" * 500, " " * 500 + "a"])
+def test_a_very_long_beginning_is_read_the_same_however_it_is_cut(start: str) -> None:
+    text = f'{start} = read(\n path="a")\n'
+    with pytest.raises(CompileErrors) as at_once:
+        compile_plan(text, TOOLS)
+    compiler = Compiler(TOOLS)
+    for char in text:
+        compiler.feed(char)
+    with pytest.raises(CompileErrors) as cut:
+        compiler.finish()
+    assert at_once.value.errors == cut.value.errors
