@@ -181,8 +181,9 @@ class _Reader:
                 self._uses.append((reference, NodePlace(self._statement, node)))
                 return reference
             case ast.Constant(value=int() | float() | bool() | None as value):
-                return value
+                return _number(node, value)
             case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=ast.Constant(value=int() | float() as value)):
+                _number(node, value)
                 return -value if isinstance(sign, ast.USub) else value
             case ast.List(elts=parts) | ast.Tuple(elts=parts):
                 return [self._value(part) for part in parts]
@@ -229,6 +230,7 @@ def _shift(text: str) -> int:
 
 _EXPECTED = "write `name = tool(argument=value)`"
 _VALUE = "give a literal, or a reference to an earlier name"
+_MOST_BITS = 1024  # of a number: Python refuses to write down very long ones
 _KEY = (str, int, float, bool, type(None))
 
 
@@ -242,6 +244,12 @@ def _text(node: ast.AST, text: str) -> str:
     return text
 
 
+def _number(node: ast.AST, value: Any) -> Any:
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        raise _Fault(node, "not-a-value", f"the number has more than {_MOST_BITS} bits", "write a smaller one")
+    return value
+
+
 def _joined(parts: list[str | Reference]) -> str | Template:
     if all(isinstance(part, str) for part in parts):
         return "".join(cast("list[str]", parts))
@@ -250,7 +258,7 @@ def _joined(parts: list[str | Reference]) -> str | Template:
 
 def _key(node: ast.AST, key: ast.expr | None) -> Any:
     if isinstance(key, ast.Constant) and isinstance(key.value, _KEY):
-        return _text(key, key.value) if isinstance(key.value, str) else key.value
+        return _text(key, key.value) if isinstance(key.value, str) else _number(key, key.value)
     raise _Fault(key or node, "not-a-value", "a key must be a literal", "write it out")
 
 
@@ -281,9 +289,9 @@ def _index(node: ast.expr) -> str | int:
         case ast.Constant(value=str() as key):
             return _text(node, key)
         case ast.Constant(value=int() as number):
-            return number
+            return cast("int", _number(node, number))
         case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() as number)):
-            return -number
+            return -cast("int", _number(node, number))
     raise _Fault(node, "not-a-reference", "an index is a number or a text", "write name[0] or name['key']")
 
 

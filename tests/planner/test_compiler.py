@@ -184,3 +184,11 @@ def test_many_waiting_for_many_need_few_edges() -> None:
     )
     plan = compile_plan(text + "".join(f"z{n} = edit(path='e/{n}')\n" for n in range(300)), TOOLS)
     assert sum(len(call.needs) for call in plan.calls) < 6 * len(plan.calls)
+
+
+@pytest.mark.parametrize(
+    "use", ["path={}", "path='a', lines=[{}]", "path='a', lines={{{}: 1}}", "path=a[{}]", "path=a[-{}]", "path=-{}"]
+)
+def test_a_number_that_python_cannot_write_down_is_a_fault(use: str) -> None:
+    text = "a = grep(pattern='x')\nb = read(" + use.format("0x" + "f" * 5000) + ")"
+    assert ("not-a-value", 2) in faults(text)
