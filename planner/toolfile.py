@@ -37,14 +37,14 @@ class _Entry(BaseModel):
     exclusive: bool = False
     volatile: bool = False
     resource: Resource = "host"
-    cost_s: float = Field(1.0, ge=0)
+    cost_s: float = Field(1.0, ge=0, allow_inf_nan=False)
 
 
 def read_tools(text: str) -> tuple[ToolSpec, ...]:
     """The tools of a TOML text, in its order. Raises ToolFileError."""
     try:
         tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ToolFileError(f"the tools file is not TOML: {error}") from error
     if not tables:
         raise ToolFileError(
@@ -97,7 +97,7 @@ def _field(tool: str, name: str, text: str) -> Any:
         assert isinstance(parsed, ast.AnnAssign)
         default = ... if parsed.value is None else ast.literal_eval(parsed.value)
         return _type(parsed.annotation), default
-    except (SyntaxError, ValueError, KeyError, AssertionError, IndexError, RecursionError) as error:
+    except (SyntaxError, ValueError, LookupError, TypeError, AssertionError, RecursionError, MemoryError) as error:
         known = ", ".join(_TYPES)
         what = f'tool {tool}: argument {name} = {text!r} is not a type; write one of {known}, list[…], "…" | "…" or … | None'
         raise ToolFileError(what) from error

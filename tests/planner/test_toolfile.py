@@ -69,3 +69,18 @@ def test_a_file_of_tools_compiles_plans() -> None:
 def test_a_file_that_cannot_be_used_says_why(text: str, said: str) -> None:
     with pytest.raises(ToolFileError, match=said):
         read_tools(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[f]\narguments = { a = "None | None" }',
+        '[f]\narguments = { a = "dict = {[]: 1}" }',
+        f'[f]\narguments = {{ a = "int = {"-" * 100_000}1" }}',
+        f"a = {'[' * 5000}",
+        "[f]\ncost_s = inf",
+    ],
+)
+def test_hostile_files_are_refused_in_words(text: str) -> None:
+    with pytest.raises(ToolFileError):
+        read_tools(text)
