@@ -14,7 +14,8 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from planner import ToolSpec
 
@@ -65,11 +66,13 @@ class Memo:
         self._pending[key] = future
         found = None
         try:
-            result = tool.result.validate_python(await run())
-            found = tool.result.dump_json(result)
+            result = await run()
+            found = _kept_form(tool.result, result)
         finally:
             del self._pending[key]
             future.set_result(found)
+        if found is None:
+            return result
         self._keep(key, found)
         if self._shelf is not None:
             await self._shelf.put(key, found)
@@ -96,3 +99,13 @@ class Memo:
     def _key(self, tool: ToolSpec, arguments: BaseModel, version: str) -> str:
         text = "\0".join((self._salt, tool.name, version, arguments.model_dump_json()))
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _kept_form(kind: TypeAdapter[Any], result: Any) -> bytes | None:
+    """The result as it is kept; None when JSON does not give it back (half a surrogate pair, not a number)."""
+    try:
+        checked = kind.validate_python(result)
+        found = kind.dump_json(checked)
+        return found if kind.validate_json(found) == checked else None
+    except (ValidationError, PydanticSerializationError):
+        return None

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from executor import Hedge, Memo, Scheduler, Slots
+from executor import BadResult, Hedge, Memo, Scheduler, Slots
 from memory import Cache
-from planner import Plan, ToolSpec, compile_plan, touches
+from planner import PURE, Plan, ToolSpec, always, compile_plan, touches
 
 
 class Read(BaseModel):
@@ -216,3 +216,20 @@ async def test_a_tool_that_promises_nothing_is_not_remembered() -> None:
         made: Any = scheduler(reader, memo)
         await made.run(compile_plan("a = read(path='x')", [vague]))
     assert reader.calls == 2
+
+
+@pytest.mark.parametrize("answer", ["\udc80", float("nan"), 7])
+async def test_what_json_does_not_give_back_is_not_remembered_and_changes_no_outcome(answer: Any) -> None:
+    tool = ToolSpec("odd", "", Read, "host", 1.0, always(PURE), returns=float if answer != answer else str | None)
+
+    async def odd(read: Read) -> Any:
+        return answer
+
+    async def version(paths: Sequence[str]) -> str:
+        return "1"
+
+    memo = Memo()
+    for made in (Scheduler({"odd": odd}), *[Scheduler({"odd": odd}, memo=memo, version=version)] * 2):
+        report = (await made.run(compile_plan("a = odd(path='x')", [tool]))).calls["a"]
+        assert (report.status, type(report.error)) in {("ok", type(None)), ("failed", BadResult)}
+        assert report.status == ("failed" if answer == 7 else "ok")
