@@ -77,8 +77,11 @@ class PlanRun:
         self._withdraw()
         tasks = {*self._running.values(), *([self._reader] if self._reader is not None else [])}
         cancelled: asyncio.CancelledError | None = None
-        for task in tasks:
-            self._cancel(task)
+        for name, task in self._running.items():
+            if name not in self._timed_out:  # whose clean-up is at work
+                self._cancel(task)
+        if self._reader is not None and self._reading:
+            self._reader.cancel()
         while tasks:
             try:
                 _, tasks = await asyncio.wait(tasks, timeout=GRACE_S)

@@ -78,17 +78,19 @@ def plan_schema(tools: Iterable[ToolSpec], *, most_calls: int = 16) -> dict[str,
     return {**plan, "$defs": definitions} if definitions else plan
 
 
-def grammar(tools: Iterable[ToolSpec], *, most_calls: int = 16, longest_text: int = 4000) -> str:
+def grammar(tools: Iterable[ToolSpec], *, most_calls: int = 16, longest_text: int | None = None) -> str:
     """The plan language with these tools, in the EBNF that llama.cpp and xgrammar read (vLLM: `structured_outputs.grammar`).
 
     Every sentence of it parses; names and references may still be wrong, which the compiler says. A text ends at the latest
-    after `longest_text` characters, a plan after `most_calls` calls.
+    after `longest_text` characters, if there is such a limit (a server checks every token against it: in xgrammar 0.2 that
+    is quick up to about 100, and takes 0.1 s a token for thousands), a plan after `most_calls` calls.
     """
     tools = _callable(tools)
+    often = "*" if longest_text is None else f"{{0,{longest_text}}}"
     fields = "".join(f'".{field}" | ' for field in _result_fields(tools))
     rules = [
         f"root ::= comment? statement{{1,{most_calls}}} end?",
-        'comment ::= "# " [^\\n]{1,300} "\\n"',
+        'comment ::= "# " [^\\n]{1,100} "\\n"',
         f'statement ::= name " = " ({" | ".join(_rule(tool) for tool in tools)}) "\\n"',
         'end ::= ("finish(answer=" | "replan(why=") text ")\\n"',
     ]
@@ -97,8 +99,8 @@ def grammar(tools: Iterable[ToolSpec], *, most_calls: int = 16, longest_text: in
         "name ::= [a-z] [a-z_]{0,16} [0-9]{1,3}",  # a digit, so that no keyword of Python is one
         f'part ::= {fields}"[" "-"? [0-9]{{1,4}} "]"',
         "ref ::= name part{0,4}",
-        f'text ::= "\\"" ([^"\\\\\\n] | "\\\\" ["\\\\nt]){{0,{longest_text}}} "\\""',
-        f'long ::= "\\"\\"\\"" ([^"\\\\] | "\\\\" ["\\\\nt]){{0,{longest_text}}} "\\"\\"\\""',
+        f'text ::= "\\"" ([^"\\\\\\n] | "\\\\" ["\\\\nt]){often} "\\""',
+        f'long ::= "\\"\\"\\"" ([^"\\\\] | "\\\\" ["\\\\nt]){often} "\\"\\"\\""',
         "string ::= text | long | ref",
         'integer ::= "-"? ("0" | [1-9] [0-9]{0,8}) | ref',
         'number ::= "-"? ("0" | [1-9] [0-9]{0,8}) ("." [0-9]{1,6})? | ref',

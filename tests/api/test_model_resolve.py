@@ -87,7 +87,9 @@ MAILROOM_FILES = {
     "def test_local_names():\n    assert depot(' Deutschland ') == 'Leipzig'\n"
     "    assert label('Ann', 'Deutschland') == 'Ann\\nGERMANY'\n",
 }
-MAILROOM_ISSUE = "Countries are also written in their own language: `depot('Deutschland')` must be Leipzig, the label says GERMANY."
+MAILROOM_ISSUE = (
+    "Countries are also written in their own language: `depot('Deutschland')` must be Leipzig, labels GERMANY."
+)
 MAILROOM = [
     'Look.\n```\na = read(path="mailroom/address.py")\nb = read(path="mailroom/router.py")\nr = run_tests()\n```',
     """The router first.
