@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import shlex
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -278,7 +279,7 @@ class TestSession:
             elif isinstance(message, CollectionError):
                 errors.append(f"{message.unit}: {message.text}")
             elif isinstance(message, Unusable):
-                raise _unusable(message, self.python)
+                raise _unusable(message, self.python, self.command)
             elif isinstance(message, Ready):
                 break
             else:
@@ -290,7 +291,7 @@ class TestSession:
                 raise NoTests(f"pytest collects no test {_where(self.command)}; name tests with --test")
 
 
-def _unusable(message: Unusable, python: str) -> Exception:
+def _unusable(message: Unusable, python: str, command: TestCommand) -> Exception:
     if message.reason == "no-pytest":
         return PytestMissing(
             f"{python} in the sandbox has no pytest ({message.text}); install it there, or name another with --python"
@@ -299,7 +300,9 @@ def _unusable(message: Unusable, python: str) -> Exception:
         return PytestMissing(
             f"{python} in the sandbox has pytest {message.text}; 6 or newer is needed: upgrade it there"
         )
-    return CollectionFailed(f"the tests cannot be collected: {message.text}")
+    again = shlex.join([*(["python", "-m"] if command.cwd_on_path else []), "pytest", *command.args])
+    remedy = f"`{again}` in the repository shows all of it; mend it there, or name other tests with --test"
+    return CollectionFailed(f"the tests cannot be collected: {message.text}; {remedy}")
 
 
 def _where(command: TestCommand) -> str:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from agents.errors import CollectionFailed, NoTests, NothingFails, NotPytest
+from agents.errors import CollectionFailed, NoTests, NothingFails, NotPytest, PytestMissing
 from agents.testrun import Function, Limit, TestSession, base_run, coverage, parse_command
+from agents.testrun.session import ENV
 from tests.workspaces.conftest import live, state  # noqa: F401  (fixtures)
 from workspaces import Limits, Live, SandboxSpec, find_interpreter
 from workspaces.sandbox.bubblewrap import Bubblewrap
@@ -153,6 +154,40 @@ async def test_tests_that_cannot_be_used_say_why(start: Start) -> None:
         await base_run(await start({"test_m.py": "def test_a(): pass\n"}))
     with pytest.raises(NotPytest):
         parse_command("make check")
+
+
+NO_PYTEST = "raise ImportError('No module named pytest')\n"
+OLD_PYTEST = "__version__ = '5.4.3'\n"
+
+
+@pytest.mark.parametrize(
+    ("module", "says"), [(NO_PYTEST, "has no pytest"), (OLD_PYTEST, "has pytest 5.4.3; 6 or newer")]
+)
+async def test_an_interpreter_without_pytest_of_today_is_told_in_one_sentence(
+    start: Start, module: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ENV, "PYTHONPATH", "/workspace/site")  # where this interpreter finds its pytest
+    with pytest.raises(PytestMissing, match=says):
+        await start({"site/pytest.py": module, "test_m.py": "def test_a(): pass\n"})
+
+
+@pytest.mark.parametrize(
+    ("files", "command", "says"),
+    [
+        ({}, "pytest tests/nothing.py", "file or directory not found: tests/nothing.py; `pytest tests/nothing.py` in"),
+        ({}, "pytest test_m.py::test_b", "not found: /workspace/test_m.py::test_b; `"),
+        ({"pytest.ini": "[pytest]\naddopts = --fast\n"}, None, "unrecognized arguments: --fast; `python -m pytest` in"),
+        ({"conftest.py": "import gone\n"}, None, "conftest '/workspace/conftest.py': .*No module named 'gone'; `"),
+        ({"conftest.py": "def pytest_configure(): 1 / 0\n"}, None, "ZeroDivisionError: division by zero; `"),
+    ],
+)
+async def test_the_reason_why_pytest_ends_is_one_line_with_a_remedy(
+    start: Start, files: dict[str, str], command: str | None, says: str
+) -> None:
+    with pytest.raises(CollectionFailed, match=says) as refused:
+        await start({"test_m.py": "def test_a(): pass\n", **files}, command)
+    assert str(refused.value).endswith("mend it there, or name other tests with --test")
+    assert len(str(refused.value)) < 400
 
 
 async def test_a_test_that_an_edit_makes_skip_did_not_pass(start: Start) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 
 from .lines import in_repository
 from .patch import LiveFunctions
-from .pytests import ColdTests, WarmTests
+from .reason import reason
 from .serve import Channel, serve
 
 OLDEST_PYTEST = 6
@@ -33,8 +33,6 @@ def main() -> None:
     sys.dont_write_bytecode = True
     sys.argv = ["pytest", *options["args"]]
     sys.path.pop(0)  # the harness's own archive
-    if options["cwd_on_path"]:
-        sys.path.insert(0, os.getcwd())
     try:
         import pytest
     except ImportError as error:
@@ -43,6 +41,10 @@ def main() -> None:
     if int(pytest.__version__.split(".")[0]) < OLDEST_PYTEST:
         channel.send({"event": "unusable", "reason": "old-pytest", "text": pytest.__version__})
         return
+    from .pytests import ColdTests, WarmTests  # they need pytest
+
+    if options["cwd_on_path"]:
+        sys.path.insert(0, os.getcwd())
     arguments = options["args"] + _neutral(pytest)
     root = os.path.realpath(options["root"])
     if mode == "cold":
@@ -85,9 +87,8 @@ def _silence() -> Any:
 def _tail(log: Any, code: int) -> str:
     sys.stdout.flush()
     sys.stderr.flush()
-    log.seek(0)
-    text = log.read(1 << 20).decode("utf-8", "replace").strip()
-    return f"pytest ended with exit code {code}: {text[-2000:]}"
+    log.seek(max(0, log.seek(0, os.SEEK_END) - (1 << 20)))
+    return f"pytest ended with exit code {code}: {reason(log.read().decode('utf-8', 'replace'))}"
 
 
 def _neutral(pytest: Any) -> list[str]:
