@@ -22,6 +22,7 @@ from typing import Any, Self
 
 from workspaces.errors import DiskFull, WorkspaceError
 from workspaces.removal import remove_tree
+from workspaces.sandbox.supervisor.bwrap import MARK
 
 _MNT_DETACH = 2
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -55,7 +56,8 @@ class Live:
         return f"{self.owner}-{kind}"
 
     def note(self, identity: str, held: Mapping[str, Any]) -> None:
-        """Write down what must be cleared if this process dies: `cgroups`, `mounts` (both lists of paths)."""
+        """Write down what must be cleared if this process dies: `cgroups`, `mounts` (both lists of paths), and the
+        processes that carry the identity as their MARK."""
         write_whole(self.root / f"{identity}.json", json.dumps(held))
 
     def forget(self, identity: str) -> None:
@@ -87,9 +89,8 @@ class Live:
         return {name: self.root / name for name in contents}
 
     def close(self) -> None:
-        """Remove the directory; what it notes must have been cleared. What cannot be removed waits for `reap_dead`."""
-        with contextlib.suppress(OSError):
-            remove_tree(self.root)
+        """Remove the directory, and what its notes still name. What resists waits for `reap_dead`."""
+        _clear(self.root)
         os.close(self._lock)
 
 
@@ -118,6 +119,7 @@ def _clear(root: Path) -> list[str]:
     stuck: list[str] = []
     for note in sorted(root.glob("*.json")):
         groups, mounts = _held(note)
+        lines += [f"process {pid}" for pid in _end_processes(note.stem)]
         for group in groups:
             (lines if _end_group(group) else stuck).append(f"control group {group}")
         for mount in reversed(mounts):
@@ -195,6 +197,17 @@ def _take_over(root: Path, stack: contextlib.ExitStack) -> bool:
     except BlockingIOError:
         return False
     return root.exists()
+
+
+def _end_processes(identity: str) -> list[int]:
+    """Kill the processes that are marked with the name of a sandbox, whoever their parent is now."""
+    marked, ended = os.fsencode(f"{MARK}={identity}"), []
+    for place in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended, or is somebody else's
+            if marked in (place / "environ").read_bytes().split(b"\0"):
+                os.kill(int(place.name), 9)
+                ended.append(int(place.name))
+    return ended
 
 
 def _end_group(group: Path) -> bool:

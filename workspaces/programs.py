@@ -58,7 +58,8 @@ async def in_thread(function: Callable[..., T], *arguments: Any, undo: Callable[
     except asyncio.CancelledError:
         os.eventfd_write(stop, 1)
         await _to_its_end(working)
-        if undo is not None and not working.cancelled() and working.exception() is None:
+        failed = working.cancelled() or working.exception() is not None  # looked at, so that nobody reports it as lost
+        if undo is not None and not failed:
             await _to_its_end(asyncio.ensure_future(asyncio.to_thread(undo, working.result())))
         raise
     finally:

@@ -76,13 +76,16 @@ class Bubblewrap:
         link = await self._supervisor()
         number = link.number()
         identity = self._live.name(f"sandbox-{number}")
-        group = Group.create(identity, spec.limits)
-        self._live.note(identity, {"cgroups": [str(directory) for directory in group.directories]})
+        group = Group(identity)
         started = self._starting[number] = asyncio.get_running_loop().create_future()
         sandbox = BubblewrapSandbox(identity, number, link, spec, group, self)
         self._sandboxes[number] = sandbox
         try:
-            request = {"arguments": _arguments(spec, self._live), "workspace": str(spec.workspace)}
+            self._live.note(identity, {"cgroups": [str(directory) for directory in group.directories]})
+            group.make(spec.limits)
+            arguments = _arguments(spec, self._live)
+            request = {"name": identity, "arguments": arguments, "workspace": str(spec.workspace)}
+            sandbox.asked_for = True
             await link.send("S", number, json.dumps(request).encode())
             sandbox.pid = await started
         except BaseException:
@@ -122,11 +125,12 @@ class Bubblewrap:
         if number in self._sandboxes:
             self._sandboxes[number].died(said)
 
-    def forget(self, number: int, identity: str) -> None:
-        """A sandbox was closed."""
+    def forget(self, number: int, identity: str, *, ended: bool) -> None:
+        """A sandbox was closed. ended: for certain; else its note stays, and with it what ends it at last."""
         self._sandboxes.pop(number, None)
         self._starting.pop(number, None)
-        self._live.forget(identity)
+        if ended:
+            self._live.forget(identity)
 
 
 class BubblewrapSandbox(SupervisedSandbox):
@@ -139,6 +143,7 @@ class BubblewrapSandbox(SupervisedSandbox):
     ) -> None:
         super().__init__(identity, spec)
         self.pid = 0
+        self.asked_for = False  # the supervisor was told to start it
         self._number = number
         self._link = link
         self._group = group
@@ -155,11 +160,12 @@ class BubblewrapSandbox(SupervisedSandbox):
             await self._end()
         finally:
             await asyncio.to_thread(self._group.remove)
-        self._owner.forget(self._number, self.id)
+        self._owner.forget(self._number, self.id, ended=self._gone.is_set() or not self.asked_for)
 
     async def _end(self) -> None:
-        if not self._gone.is_set():
-            with contextlib.suppress(SandboxDied, ProtocolError):  # then the supervisor took it along
+        if self.asked_for and not self._gone.is_set():
+            # Either the supervisor took it along, or it is stuck in the kernel: its note stays, and is followed later.
+            with contextlib.suppress(SandboxDied, ProtocolError, TimeoutError):
                 await self._link.send("Z", self._number)
                 await asyncio.wait_for(self._gone.wait(), 10)
 

@@ -52,21 +52,23 @@ def _enable(directory: Path, controllers: set[str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The control groups of one sandbox, one directory in version 2, one for each controller in version 1."""
+    """The control groups of one sandbox, once `make` has made them."""
 
-    directories: tuple[Path, ...]
+    name: str
 
-    @classmethod
-    def create(cls, name: str, limits: Limits) -> Group:
-        """Make the groups and set their limits. Without permission to make any, an empty Group."""
-        group = cls(tuple(dict.fromkeys(parent / name for parent in hierarchies().values())))
-        for directory in group.directories:
+    @property
+    def directories(self) -> tuple[Path, ...]:
+        """One directory in version 2, one for each controller in version 1; none without permission to make any."""
+        return tuple(dict.fromkeys(parent / self.name for parent in hierarchies().values()))
+
+    def make(self, limits: Limits) -> None:
+        """Make the groups and set their limits."""
+        for directory in self.directories:
             directory.mkdir()
         for controller, parent in hierarchies().items():
             for file, value in _settings(controller, limits):
                 with contextlib.suppress(FileNotFoundError):  # swap accounting is not in every kernel
-                    (parent / name / file).write_text(value)
-        return group
+                    (parent / self.name / file).write_text(value)
 
     @property
     def joins(self) -> list[str]:

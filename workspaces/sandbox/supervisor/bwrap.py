@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -9,7 +10,7 @@ import selectors
 import signal
 from typing import TYPE_CHECKING
 
-from .system import CHUNK, close_all_but, send
+from .system import CHUNK, PR_SET_PDEATHSIG, close_all_but, descendants, libc, send
 
 if TYPE_CHECKING:
     from .loop import Supervisor
@@ -18,14 +19,16 @@ READY = b"ready\n"  # what a sandbox's first process prints once everything is m
 LONGEST_INFO = 4096  # bytes of bwrap's description, which has about 300
 # As process 1 it outlives a `kill -9 -1` from inside, which without root would be its own user's; it reaps what is orphaned.
 # It lets go of its pipes before any command runs, because without root the commands may open /proc/1/fd.
-WAIT = "echo ready; exec >/dev/null 2>&1; while :; do sleep 2147483647; done"
+# Where nobody hears it, the supervisor has ended while bwrap was still mounting, and had nothing yet to end it with.
+WAIT = "echo ready || exit; exec >/dev/null 2>&1; while :; do sleep 2147483647; done"
+MARK = "RUNOFF_SANDBOX"  # a variable of bwrap alone, by which one is found that nobody owns any more
 COMMAND = ("--as-pid-1", "--info-fd", "3", "--", "sh", "-c", WAIT)
 
 
 class Container:
     """One running bwrap: it describes its processes on descriptor 3, and its death ends them all."""
 
-    def __init__(self, supervisor: Supervisor, number: int, arguments: list[str], workspace: str) -> None:
+    def __init__(self, supervisor: Supervisor, number: int, name: str, arguments: list[str], workspace: str) -> None:
         if supervisor.mounts is not None:
             arguments = [supervisor.mounts.place if each == workspace else each for each in arguments]
         self.supervisor, self.number = supervisor, number
@@ -36,9 +39,13 @@ class Container:
         arguments_read, arguments_write = os.pipe()  # not on the command line, which the sandbox can read
         os.write(arguments_write, b"".join(os.fsencode(argument) + b"\0" for argument in arguments))
         os.close(arguments_write)
+        owner = os.getpid()
         self.outer = os.fork()
         if self.outer == 0:
             try:
+                libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # bwrap asks for it late
+                if os.getppid() != owner:
+                    return
                 info_write, error_write, arguments_read = (
                     fcntl.fcntl(fd, fcntl.F_DUPFD, 5) for fd in (info_write, error_write, arguments_read)
                 )
@@ -47,7 +54,7 @@ class Container:
                 if supervisor.mounts is not None:
                     supervisor.mounts.bring(workspace)
                 close_all_but(3, 4)
-                os.execvp("bwrap", ["bwrap", "--args", "4", *COMMAND])
+                os.execvpe("bwrap", ["bwrap", "--args", "4", *COMMAND], {**os.environ, MARK: name})
             except BaseException as error:
                 os.write(2, str(error).encode())
             finally:
@@ -89,4 +96,11 @@ class Container:
         os.close(fd)
 
     def kill(self) -> None:
-        send([pid for pid in (self.inner, self.outer) if pid], signal.SIGKILL)
+        """End both processes. Until the inner one is known it is looked for: it would not notice the other's end."""
+        inner = {self.inner}
+        if not self.inner:
+            send([self.outer], signal.SIGSTOP)  # once it stands still it forks no more
+            with contextlib.suppress(ChildProcessError):
+                os.waitid(os.P_PID, self.outer, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+            inner = descendants(self.outer)
+        send([*inner, self.outer], signal.SIGKILL)

@@ -50,7 +50,8 @@ def collect(child: int) -> int | None:
         return code
 
 
-def descendants() -> set[int]:
+def descendants(of: int | None = None) -> set[int]:
+    """All processes below one, by default this one."""
     parents: dict[int, int] = {}
     for name in os.listdir("/proc"):
         if name.isdigit():
@@ -60,7 +61,7 @@ def descendants() -> set[int]:
             except (OSError, ValueError):
                 continue  # it ended meanwhile
     found: set[int] = set()
-    level = {os.getpid()}
+    level = {os.getpid() if of is None else of}
     while level:
         level = {pid for pid, parent in parents.items() if parent in level} - found
         found |= level

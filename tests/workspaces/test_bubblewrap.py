@@ -1,0 +1,100 @@
+"""bwrap is many steps of which each may be the last: whenever its owner ends, in order or not, nothing of it stays."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from workspaces import Live, SandboxSpec, reap
+from workspaces.sandbox.bubblewrap import Bubblewrap
+from workspaces.sandbox.cgroups import hierarchies
+
+pytestmark = pytest.mark.bubblewrap
+
+
+def marked(owner: str) -> list[str]:
+    """bwrap's processes that belong to an owner, and its control groups."""
+    found = [str(path) for parent in hierarchies().values() for path in parent.glob(f"{owner}-*")]
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"RUNOFF_SANDBOX={owner}-".encode() in (place / "environ").read_bytes():
+                found.append((place / "cmdline").read_text())
+        except OSError:
+            continue
+    return found
+
+
+async def test_a_start_that_is_cancelled_at_any_moment_leaves_no_process(live: Live, workspace: Path) -> None:
+    provider = Bubblewrap(live)
+    await (await provider.start(SandboxSpec(workspace))).close()
+    for moment in range(60):
+        starting = asyncio.create_task(provider.start(SandboxSpec(workspace)))
+        await asyncio.sleep(moment / 2000)
+        starting.cancel()
+        began = time.monotonic()
+        try:
+            await (await starting).close()
+        except asyncio.CancelledError:
+            pass
+        assert time.monotonic() - began < 5
+        assert marked(live.owner) == []
+        assert list(live.root.glob("*.json")) == []
+    await provider.close()
+
+
+OWNER = """
+import asyncio, sys
+from pathlib import Path
+from workspaces import Live, SandboxSpec
+from workspaces.sandbox.bubblewrap import Bubblewrap
+
+async def main():
+    live = Live.open(Path(sys.argv[1]))
+    provider = Bubblewrap(live)
+    print(live.owner, flush=True)
+    while True:
+        await asyncio.gather(*(provider.start(SandboxSpec(Path(sys.argv[2]))) for _ in range(4)))
+
+asyncio.run(main())
+"""
+
+
+async def test_an_owner_that_is_killed_while_sandboxes_start_leaves_nothing_to_the_next_one(
+    state: Path, workspace: Path
+) -> None:
+    for moment in range(12):
+        owner = subprocess.Popen(
+            [sys.executable, "-c", OWNER, str(state), str(workspace)], stdout=subprocess.PIPE, text=True
+        )
+        assert owner.stdout is not None
+        name = owner.stdout.readline().strip()
+        time.sleep(0.05 + moment / 100)
+        owner.kill()
+        owner.communicate()
+        await reap(state)
+        end = time.monotonic() + 2
+        while marked(name) and time.monotonic() < end:
+            time.sleep(0.01)
+        assert marked(name) == []
+        assert list((state / "live").iterdir()) == []
+
+
+async def test_closing_ends_what_a_supervisor_that_was_killed_left(state: Path, workspace: Path) -> None:
+    """Also bwrap itself, where it is stopped and so does not see that its parent is gone."""
+    live = Live.open(state)
+    provider = Bubblewrap(live)
+    await provider.start(SandboxSpec(workspace))
+    assert provider._link is not None
+    stray = subprocess.Popen(["sleep", "600"], env={**os.environ, "RUNOFF_SANDBOX": f"{live.owner}-sandbox-1"})
+    await provider._link.close()
+    await provider.close()
+    live.close()
+    assert stray.wait(5) == -9
+    assert marked(live.owner) == []
+    assert not live.root.exists()
