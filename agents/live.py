@@ -12,6 +12,7 @@ from pathlib import Path
 
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
+from agents.checkpoints import checkpoints
 from agents.errors import NotPython
 from agents.evidence import Evidence
 from agents.policy import Policy
@@ -109,8 +110,7 @@ class LiveRun:
 
     async def checkpoints(self) -> AsyncSqliteSaver:
         """Where trajectories keep theirs; closed with the rest."""
-        path = str(self.settings.state_dir / "checkpoints.db")
-        return await self.stack.enter_async_context(AsyncSqliteSaver.from_conn_string(path))
+        return await self.stack.enter_async_context(checkpoints(self.settings.state_dir))
 
     async def _sandbox(self) -> Sandbox:
         """A sandbox on a workspace of its own, for as long as the Run is open."""

@@ -12,17 +12,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
-from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
+from agents.checkpoints import checkpoints
 from agents.evidence import Evidence
 from agents.firstplan import run_first_plan
 from agents.live import LiveRun, live_run
@@ -31,7 +30,7 @@ from agents.policy import Found
 from agents.repair import EXECUTIONS
 from agents.request import Request
 from agents.settings import Settings
-from memory import OPENED, SELECTION, Amounts, Budget, Event, Journal, Ledger, LimitExceeded, Runs, Store
+from memory import OPENED, SELECTION, Amounts, Budget, Event, Journal, Ledger, LimitExceeded, Runs, Store, StoreUnusable
 from selection import Candidate, Change, Progress, Provenance, Verdict, behave_alike, next_step
 from workspaces import PatchError, patched_files
 
@@ -144,7 +143,7 @@ async def _gather_late(live: LiveRun) -> None:
 
 async def _walk(live: LiveRun) -> str:
     """Walk the graph to its end; returns why no more was tried."""
-    async with _checkpoints(live.settings) as saver:
+    async with checkpoints(live.settings.state_dir) as saver:
         graph = _graph().compile(checkpointer=saver)
         config: Any = {"configurable": {"thread_id": live.id}, "recursion_limit": 10_000}
         state = await graph.ainvoke({"step": "prepare"}, config, context=live, durability="sync")
@@ -153,15 +152,11 @@ async def _walk(live: LiveRun) -> str:
 
 async def _forget(settings: Settings, run_id: str) -> None:
     """Drop the checkpoints of a Run that has ended, however it did: the Journal has all of it."""
-    with contextlib.suppress(sqlite3.Error):  # the Run's outcome does not depend on it
-        async with _checkpoints(settings) as saver:
+    with contextlib.suppress(StoreUnusable):  # the Run's outcome does not depend on it
+        async with checkpoints(settings.state_dir) as saver:
             await saver.setup()
             for number in range(settings.trajectories + 1):
                 await saver.adelete_thread(f"{run_id}/{number}" if number else run_id)
-
-
-def _checkpoints(settings: Settings) -> AbstractAsyncContextManager[AsyncSqliteSaver]:
-    return AsyncSqliteSaver.from_conn_string(str(settings.state_dir / "checkpoints.db"))
 
 
 def _graph() -> StateGraph[State, LiveRun, State, State]:

@@ -10,6 +10,9 @@ MemoryRoomError
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Self
+
 
 class MemoryRoomError(Exception):
     """The root of this room's errors."""
@@ -45,3 +48,14 @@ class NotResumable(MemoryRoomError):
 
 class StoreUnusable(MemoryRoomError, OSError):
     """The state directory or its database cannot be used."""
+
+    @classmethod
+    def because(cls, state_dir: Path, what: str, error: Exception) -> Self:
+        """The state could not be opened, read or written; the remedy is that of the cause."""
+        full = any(words in str(error) for words in ("is full", "No space left", "quota exceeded"))
+        remedy = "make room there, or set RUNOFF_STATE_DIR to a larger disk"
+        if not full:
+            remedy = "make it writable, or name another directory with RUNOFF_STATE_DIR"
+        return cls(
+            f"the state in {state_dir} cannot be {what}: {error}{'; no space is left' if full else ''}; {remedy}"
+        )

@@ -29,7 +29,7 @@ class FileStore:
                 path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                 write_whole(path, data)
             except OSError as error:
-                raise StoreUnusable(f"{path} cannot be written: {error}") from error
+                raise StoreUnusable.because(self._root, "written", error) from error
         return digest
 
     def get(self, digest: str) -> bytes:

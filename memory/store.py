@@ -53,10 +53,7 @@ class Store:
             connection.execute("PRAGMA foreign_keys=ON")
             connection.executescript(_SCHEMA)
         except (OSError, sqlite3.Error) as error:
-            raise StoreUnusable(
-                f"the state directory {state_dir} cannot be used ({error}); make it writable, or name another with "
-                "RUNOFF_STATE_DIR"
-            ) from error
+            raise StoreUnusable.because(state_dir, "opened", error) from error
         return cls(state_dir, connection)
 
     @contextmanager
@@ -71,14 +68,14 @@ class Store:
                 raise
             self._connection.execute("COMMIT")
         except sqlite3.OperationalError as error:
-            raise StoreUnusable(_remedy(self.state_dir, "written", error)) from error
+            raise StoreUnusable.because(self.state_dir, "written", error) from error
 
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Read rows."""
         try:
             return self._connection.execute(sql, values).fetchall()
         except sqlite3.OperationalError as error:
-            raise StoreUnusable(_remedy(self.state_dir, "read", error)) from error
+            raise StoreUnusable.because(self.state_dir, "read", error) from error
 
     def close(self) -> None:
         self._connection.close()
@@ -90,9 +87,3 @@ class Store:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _remedy(state_dir: Path, what: str, error: sqlite3.Error) -> str:
-    full = "is full" in str(error)
-    remedy = "; no space left there: make room, or set RUNOFF_STATE_DIR to a larger disk" if full else ""
-    return f"the state in {state_dir} cannot be {what}: {error}{remedy}"

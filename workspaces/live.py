@@ -58,7 +58,11 @@ class Live:
     def note(self, identity: str, held: Mapping[str, Any]) -> None:
         """Write down what must be cleared if this process dies: `cgroups`, `mounts` (both lists of paths), and the
         processes that carry the identity as their MARK."""
-        write_whole(self.root / f"{identity}.json", json.dumps(held))
+        path = self.root / f"{identity}.json"
+        try:
+            write_whole(path, json.dumps(held))
+        except OSError as error:
+            raise state_error(path, error) from error
 
     def forget(self, identity: str) -> None:
         """It was cleared in order."""
@@ -84,8 +88,11 @@ class Live:
         }
         for name, text in contents.items():
             path = self.root / name
-            if not path.exists():
-                path.write_text(text)
+            try:
+                if not path.exists():
+                    path.write_text(text)
+            except OSError as error:
+                raise state_error(path, error) from error
         return {name: self.root / name for name in contents}
 
     def close(self) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.api.conftest import FAULTY, ISSUE, TEST, Runoff, commit, git, left_behind
+from tests.api.conftest import FAULTY, INTERPRETER, ISSUE, TEST, Runoff, commit, git, left_behind
 
 pytestmark = pytest.mark.bubblewrap
 
@@ -172,6 +173,39 @@ def test_a_disk_that_is_full(repo: Path, runoff: Runoff, tmp_path: Path) -> None
         assert "Traceback" not in ended.stderr
     finally:
         subprocess.run(["umount", state], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a file system of a given size needs root to be mounted")
+def test_a_disk_that_fills_up_during_the_search(repo: Path, tmp_path: Path) -> None:
+    slow = "import time\n" + TEST.replace("assert half(4) == 2", "time.sleep(0.2); assert half(4) == 'never'")
+    (repo / "tests" / "test_halves.py").write_text(slow)
+    commit(repo)
+    state = tmp_path / "small"
+    state.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", state]).returncode != 0:
+        pytest.skip("this root may mount nothing")
+    try:
+        environment = os.environ | INTERPRETER | {"XDG_STATE_HOME": str(state)}
+        command = [sys.executable, "-m", "api", "resolve", repo, "--issue", ISSUE]
+        running = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert running.stderr is not None
+        said = ""
+        while "suspicious" not in said:
+            line = running.stderr.readline()
+            assert line, said
+            said += line
+        with (state / "filler").open("wb", buffering=0) as filler, pytest.raises(OSError, match="No space"):
+            while True:
+                filler.write(bytes(1 << 12))
+        _, rest = running.communicate(timeout=60)
+        assert running.returncode == 2, said + rest
+        last = rest.strip().splitlines()[-1]
+        assert last.startswith(f"runoff: the state in {state}/runoff cannot be written")
+        assert "no space is left; make room" in last
+        assert "Traceback" not in rest
+        assert len(left_behind(state)) == 1  # the file system itself
+    finally:
+        subprocess.run(["umount", "-l", state], check=True)
 
 
 def test_a_file_too_large_to_copy(repo: Path, runoff: Runoff, tmp_path: Path) -> None:
