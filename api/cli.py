@@ -17,11 +17,12 @@ import typer
 from agents.request import Request
 from agents.settings import Settings
 from api import model_commands, report
-from api.errors import BAD_INPUT, one_line
+from api.errors import BAD_INPUT, USAGE_ERROR, one_line, usage
+from api.files import check_output, read_issue, write_output
 from api.plain import plain
 from api.plan_command import plan_command
 from api.progress import ProgressView
-from memory import Journal, Runs, Store, StoreUnusable, write_whole
+from memory import Journal, Runs, Store
 from selection import Verdict
 from workspaces import apply_to_checkout, cleanup
 
@@ -44,7 +45,10 @@ app.add_typer(model_commands.app, name="model")
 def main() -> None:
     """The `runoff` program. Bad input ends in one line on standard error and exit code 2."""
     try:
-        app()
+        sys.exit(app(prog_name="runoff", standalone_mode=False))
+    except USAGE_ERROR as error:
+        print(usage(error), file=sys.stderr)
+        sys.exit(BAD)
     except BAD_INPUT as error:
         print(f"runoff: {one_line(error)}", file=sys.stderr)
         sys.exit(BAD)
@@ -99,7 +103,7 @@ def resolve_command(
     settings = Settings()
     request = Request(
         repo=repo,
-        issue=_read_issue(issue),
+        issue=read_issue(issue),
         test=test,
         base=base,
         budget=budget,
@@ -110,7 +114,7 @@ def resolve_command(
         base_url=base_url,
         record=record and record.absolute(),
     )
-    _make_output(output)
+    check_output(output)
     _work(request, settings, output, as_json=as_json, apply=apply)
 
 
@@ -130,7 +134,7 @@ def resume_command(
     The exit codes are those of `runoff resolve`.
     """
     settings = Settings()
-    _make_output(output)
+    check_output(output)
     with Store.open(settings.state_dir) as store:
         record = Runs(store).reopen(run)
     _work(Request.model_validate(record.request), settings, output, as_json=as_json, apply=apply, run_id=record.id)
@@ -150,11 +154,13 @@ def replay_command(
     from agents.replayed import calls, divergences, replay_request
 
     settings = Settings()
-    _make_output(output)
+    check_output(output)
     with Store.open(settings.state_dir) as store:
         first = Runs(store).find(run)
         request = replay_request(first, store, settings)
-    outcome = _engine(request, settings, output, None)
+    outcome, unwritten = _engine(request, settings, output, None)
+    if unwritten:
+        print(unwritten, file=sys.stderr)
     with Store.open(settings.state_dir) as store:
         elsewhere = divergences(store, outcome.run_id)
         answered = calls(store, outcome.run_id)
@@ -265,7 +271,7 @@ def _work(
 ) -> NoReturn:
     """Run the engine, show what came out, and leave with the exit code that says it."""
     errors = report.console(stderr=True)
-    outcome = _engine(request, settings, output, run_id)
+    outcome, unwritten = _engine(request, settings, output, run_id)
     if as_json:
         print(json.dumps(outcome.verdict.model_dump(mode="json"), indent=2))
     else:
@@ -275,33 +281,34 @@ def _work(
     elif apply and outcome.patch:
         asyncio.run(apply_to_checkout(request.repo, outcome.patch))
         errors.print(f"applied to {request.repo}")
+    if unwritten:
+        print(f"runoff: {unwritten}", file=sys.stderr)
+        sys.exit(BAD)
     sys.exit(INTERRUPTED if outcome.interrupted else RESOLVED if outcome.verdict.winner else UNRESOLVED)
 
 
-def _engine(request: Request, settings: Settings, output: Path | None, run_id: str | None) -> Outcome:
-    """Run the engine with progress, and write what came out."""
+def _engine(
+    request: Request, settings: Settings, output: Path | None, run_id: str | None
+) -> tuple[Outcome, str | None]:
+    """Run the engine with progress, and write what came out; with it, what kept it from being written."""
     interrupts = _Interrupts()
     with Store.open(settings.state_dir) as store:
         with ProgressView(report.console(stderr=True)) as view:
             outcome = asyncio.run(_until_interrupted(interrupts, request, settings, store, view, run_id))
-        if output is not None:
-            _write_output(output, outcome, store)
-    return outcome
+        return outcome, _unwritten(output, outcome, store) if output is not None else None
 
 
-def _read_issue(text: str) -> str:
-    """The issue's text: `-` is standard input, the name of a file its content, anything else the text itself."""
-    if text == "-":
-        return sys.stdin.buffer.read().decode("utf-8", "replace")
-    path = Path(text)
+def _unwritten(output: Path, outcome: Outcome, store: Store) -> str | None:
+    """Write the results; in words, what kept them from being written, which must not keep them from being shown."""
     try:
-        if path.is_file():
-            return path.read_bytes().decode("utf-8", "replace")
-    except (OSError, ValueError):  # too long for a name, or a NUL in it: it is a text
-        return text
-    if "\n" not in text and " " not in text and (path.suffix or "/" in text):
-        raise typer.BadParameter(f"there is no file {text}", param_hint="--issue")
-    return text
+        write_output(output, outcome, store)
+    except OSError as error:
+        said: str = plain(
+            f"-o: {output} cannot be written: {error.strerror or error}; the run is kept, with its patch, in "
+            f"{store.state_dir}: see `runoff show {outcome.run_id}`, and add --json or --journal for all of it"
+        )
+        return said
+    return None
 
 
 class _Interrupts:
@@ -335,29 +342,3 @@ async def _until_interrupted(
     stop = asyncio.Event()
     interrupts.pass_on(stop)
     return await resolve(request, settings, store, run_id=run_id, stop=stop, on_event=view)
-
-
-def _make_output(output: Path | None) -> None:
-    """Find out before the work whether its results can be written."""
-    if output is None:
-        return
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise typer.BadParameter(f"{output} cannot be made: {error.strerror}", param_hint="-o") from error
-    if not os.access(output, os.W_OK):
-        raise typer.BadParameter(f"{output} cannot be written to", param_hint="-o")
-
-
-def _write_output(output: Path, outcome: Outcome, store: Store) -> None:
-    journal = "".join(event.as_json() + "\n" for event in Journal(store, outcome.run_id).events())
-    files = {
-        "patch.diff": outcome.patch,
-        "verdict.json": outcome.verdict.model_dump_json(indent=2).encode() + b"\n",
-        "journal.jsonl": journal.encode(),
-    }
-    for name, data in files.items():
-        try:
-            write_whole(output / name, data, 0o644)
-        except OSError as error:
-            raise StoreUnusable(f"{output / name} cannot be written: {error.strerror}") from error

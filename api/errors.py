@@ -6,6 +6,7 @@ anything else                               ->  a defect of Runoff: it is not ca
 
 from __future__ import annotations
 
+import typer
 from pydantic import ValidationError
 
 from agents.errors import AgentError
@@ -22,6 +23,16 @@ BAD_INPUT: tuple[type[Exception], ...] = (
     ToolFileError,
     ValidationError,
 )
+USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]  # click's, or that of typer's own copy of click
+
+
+def usage(error: Exception) -> str:
+    """What is wrong with a command line, in one line; of a command that was called with nothing at all, its help."""
+    said, context = error.format_message(), getattr(error, "ctx", None)  # type: ignore[attr-defined]
+    if context is not None and said == context.get_help():
+        return str(said)
+    said = said.replace("Value error, ", "", 1).rstrip(".")
+    return _line(f"runoff: {said[:1].lower()}{said[1:]}" + (f"; see {context.command_path} -h" if context else ""))
 
 
 def one_line(error: Exception) -> str:

@@ -113,6 +113,63 @@ def test_an_argument_that_cannot_be_used(
     assert_refused(runoff("resolve", repo, *arguments), tmp_path / "state", *says)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["resolve"], "missing argument 'repo'; see runoff resolve -h"),
+        (["resolve", "."], "missing option '--issue'"),
+        (
+            ["resolve", ".", "--issue", ISSUE, "--sandbox", "jail"],
+            "'jail' is not one of 'auto', 'docker', 'bubblewrap'",
+        ),
+        (["resolve", ".", "--issue", "/tmp"], "/tmp is a directory; name a file in it"),
+        (["resolve", ".", "--issue", "no/such.md"], "there is no file no/such.md"),
+        (["resolve", ".", "--issue", ISSUE, "-o", "/dev/null/x"], "/dev/null is a file"),
+        (["solve"], "no such command 'solve'"),
+        (["runs", "--limit", "0"], "'--limit'"),
+        (["plan", "no-such-file"], "no-such-file cannot be read"),
+    ],
+)
+def test_wrong_usage_is_told_in_one_line(runoff: Runoff, arguments: list[str], says: str) -> None:
+    ended = runoff(*arguments)
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    assert len(ended.stderr.splitlines()) == 1
+    assert ended.stderr.startswith("runoff: ")
+    assert says in ended.stderr
+
+
+def test_a_command_with_nothing_to_do_shows_its_help(runoff: Runoff) -> None:
+    for arguments in ([], ["model"]):
+        ended = runoff(*arguments)
+        assert ended.returncode == 2
+        assert "Commands:" in ended.stderr
+
+
+def test_a_run_that_is_refused_leaves_no_directory_for_its_results(repo: Path, runoff: Runoff, tmp_path: Path) -> None:
+    ended = runoff("resolve", repo, "--issue", ISSUE, "--base", "no-such-commit", "-o", tmp_path / "new" / "out")
+    assert_refused(ended, tmp_path / "state", "no-such-commit")
+    assert not (tmp_path / "new").exists()
+
+
+def test_results_that_cannot_be_written_in_the_end_are_shown_and_kept(
+    repo: Path, runoff: Runoff, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "api", "resolve", repo, "--issue", ISSUE, "-o", tmp_path / "out"]
+    environment = os.environ | INTERPRETER | {"RUNOFF_STATE_DIR": str(tmp_path / "state")}
+    running = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert running.stderr is not None
+    running.stderr.readline()  # the run has begun
+    (tmp_path / "out").write_text("somebody else's")
+    shown, errors = running.communicate(timeout=60)
+    assert running.returncode == 2, errors
+    assert "+    return number" in shown
+    last = errors.strip().splitlines()[-1]
+    assert last.startswith(f"runoff: -o: {tmp_path}/out cannot be written: ")
+    kept = last.partition("`runoff ")[2].partition("`")[0].split()
+    assert "+    return number" in runoff(*kept).stdout
+
+
 def test_no_repository_at_all(runoff: Runoff, tmp_path: Path) -> None:
     assert_refused(runoff("resolve", tmp_path / "nothing", "--issue", ISSUE), tmp_path / "state", "nothing")
 
