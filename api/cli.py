@@ -279,7 +279,7 @@ def _work(
     if outcome.interrupted:
         errors.print(f"interrupted; go on with: runoff resume {outcome.run_id}")
     elif apply and outcome.patch:
-        asyncio.run(apply_to_checkout(request.repo, outcome.patch))
+        asyncio.run(apply_to_checkout(request.repo, outcome.patch, settings.state_dir))
         errors.print(f"applied to {request.repo}")
     if unwritten:
         print(f"runoff: {unwritten}", file=sys.stderr)

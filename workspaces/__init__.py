@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from workspaces import diff
+from workspaces import apply
 from workspaces.diff import Patch, patched_files
 from workspaces.errors import (
     DiskFull,
@@ -71,10 +71,10 @@ __all__ = [
 ]
 
 
-async def apply_to_checkout(repo: Path, patch: bytes) -> None:
+async def apply_to_checkout(repo: Path, patch: bytes, state_dir: Path) -> None:
     """Apply a patch to the user's own files, all of it or nothing. Raises PatchError."""
     source = await Repositories.inspect(repo)
-    await in_thread(diff.apply_to_checkout, source.path, patch)
+    await in_thread(apply.apply_to_checkout, source.path, patch, state_dir)
 
 
 async def reap(state_dir: Path) -> list[str]:

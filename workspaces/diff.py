@@ -11,7 +11,6 @@ import contextlib
 import errno
 import os
 import stat
-import tempfile
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +57,7 @@ def take_diff(checkout: Checkout, tree: Path, layer: Path | None) -> Patch:
     with scratch(checkout.state_dir) as place:
         object_format = "sha256" if len(checkout.commit) == 64 else "sha1"
         run(["init", "-q", "--bare", f"--object-format={object_format}", str(place / "git")], at=place)
-        _silence(place / "git")
+        silence(place / "git")
         changed = _import(checkout, tree, sorted(touched - left_out), place, skipped)
         if not changed:
             return Patch(b"", (), skipped.lines())
@@ -158,7 +157,8 @@ def _quoted(path: str) -> bytes:
     return b'"%s"' % raw.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
 
 
-def _silence(git_dir: Path) -> None:
+def silence(git_dir: Path) -> None:
+    """Let no attribute of any file have an effect in a repository of ours."""
     (git_dir / "info").mkdir(exist_ok=True)
     (git_dir / "info" / "attributes").write_text(SILENT_ATTRIBUTES)
 
@@ -187,7 +187,7 @@ def patched_files(checkout: Checkout, patch: bytes) -> dict[str, tuple[str, byte
         for facts, name in zip(fields[::2], fields[1::2], strict=False):
             _, mode, _, blob, status = facts.decode().split()
             path = os.fsdecode(name)
-            _refuse_path(path, mode)
+            refuse_path(path, mode)
             changed[path] = None if status == "D" else (mode, blob)
         blobs = [after[1] for after in changed.values() if after]
         try:
@@ -211,22 +211,6 @@ def write_patched(checkout: Checkout, patch: bytes, tree: Path, uid: int) -> Non
             _write(root, path, after, uid)
     finally:
         os.close(root)
-
-
-def apply_to_checkout(top: Path, patch: bytes) -> None:
-    """Apply a patch to the user's files, all of it or nothing. Raises PatchError: it does not fit what is there.
-
-    git apply checks everything before it writes, and refuses paths that leave the tree or lead through a link. It runs
-    with an empty git directory of ours, so that the checkout's configuration has no say.
-    """
-    with tempfile.TemporaryDirectory(prefix="runoff-apply-") as empty:
-        run(["init", "-q", "--bare", empty], at=Path(empty))
-        _silence(Path(empty))
-        variables = {"GIT_DIR": empty, "GIT_WORK_TREE": str(top)}
-        try:
-            run(["apply", "--whitespace=nowarn", "-"], at=top, stdin=patch, variables=variables)
-        except RepositoryError as error:
-            raise PatchError(f"the patch does not fit the files in {top}, nothing was changed: {error}") from error
 
 
 def _touched_in_layer(checkout: Checkout, layer: Path, skipped: _Skipped) -> set[str]:
@@ -352,7 +336,8 @@ def _is_cache(path: str) -> bool:
     return path.endswith((".pyc", ".pyo")) or any(part in _CACHES for part in path.split("/"))
 
 
-def _refuse_path(path: str, mode: str) -> None:
+def refuse_path(path: str, mode: str) -> None:
+    """Raises PatchError for a path that leads out of the tree or into `.git`, and for a submodule."""
     parts = path.split("/")
     if any(part.lower() == ".git" or part in ("", ".", "..") for part in parts) or mode == "160000":
         raise PatchError(f"the patch touches {printable(path)}, which no patch may")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.workspaces.test_repositories import git
 from workspaces import Limits, Live, Sandbox, SandboxProvider, SandboxSpec
 from workspaces.sandbox.bubblewrap import Bubblewrap
 from workspaces.sandbox.docker import Docker
@@ -17,6 +18,13 @@ from workspaces.sandbox.running import SANDBOX_UID
 
 IMAGE = "runoff-test:latest"
 Start = Callable[..., Awaitable[Sandbox]]
+FILES = {
+    "a.py": b"def a():\n    return 1\n",
+    "pkg/b.py": b"b = 1\n",
+    "pkg/data.bin": bytes(range(256)),
+    "crlf.txt": b"one\r\ntwo\r\n",
+    ".gitignore": b"*.log\nbuild/\n",
+}
 
 
 @pytest.fixture
@@ -70,3 +78,16 @@ async def sandbox(start: Start) -> AsyncIterator[Sandbox]:
     sandbox = await start()
     yield sandbox
     await sandbox.close()
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    """A repository with a file of each kind, committed."""
+    repo = tmp_path / "repo"
+    for path, content in FILES.items():
+        (repo / path).parent.mkdir(parents=True, exist_ok=True)
+        (repo / path).write_bytes(content)
+    git(repo, "init", "-q")
+    git(repo, "add", "-A")
+    git(repo, "commit", "-q", "-m", "base")
+    return repo

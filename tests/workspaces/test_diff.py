@@ -12,30 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.workspaces.test_repositories import git
-from workspaces import Checkout, Live, PatchError, Repositories, SandboxSpec, Workspace, Workspaces, apply_to_checkout
+from tests.workspaces.conftest import FILES
+from workspaces import Checkout, Live, PatchError, Repositories, SandboxSpec, Workspace, Workspaces
 from workspaces.diff import patched_files
 from workspaces.sandbox.bubblewrap import Bubblewrap
-
-FILES = {
-    "a.py": b"def a():\n    return 1\n",
-    "pkg/b.py": b"b = 1\n",
-    "pkg/data.bin": bytes(range(256)),
-    "crlf.txt": b"one\r\ntwo\r\n",
-    ".gitignore": b"*.log\nbuild/\n",
-}
-
-
-@pytest.fixture
-def repo(tmp_path: Path) -> Path:
-    repo = tmp_path / "repo"
-    for path, content in FILES.items():
-        (repo / path).parent.mkdir(parents=True, exist_ok=True)
-        (repo / path).write_bytes(content)
-    git(repo, "init", "-q")
-    git(repo, "add", "-A")
-    git(repo, "commit", "-q", "-m", "base")
-    return repo
 
 
 @pytest.fixture
@@ -238,32 +218,6 @@ async def test_a_patch_that_no_patch_may_be_is_refused(checkout: Checkout, live:
     with pytest.raises(PatchError):
         await Workspaces(live).create(checkout, patch.encode())
     assert not list(live.root.glob("workspace-*"))
-
-
-async def test_a_patch_reaches_the_checkout_whole_or_not_at_all(repo: Path) -> None:
-    good = "--- a/a.py\n+++ b/a.py\n@@ -1,2 +1,2 @@\n def a():\n-    return 1\n+    return 2\n"
-    bad = good + "--- a/pkg/b.py\n+++ b/pkg/b.py\n@@ -1 +1 @@\n-no such line\n+y\n"
-    with pytest.raises(PatchError, match="nothing was changed"):
-        await apply_to_checkout(repo, bad.encode())
-    assert (repo / "a.py").read_bytes() == FILES["a.py"]
-    await apply_to_checkout(repo, good.encode())
-    assert (repo / "a.py").read_bytes() == b"def a():\n    return 2\n"
-
-
-async def test_applying_follows_no_link_and_runs_no_hook(repo: Path, tmp_path: Path) -> None:
-    outside = tmp_path / "outside"
-    outside.mkdir()
-    (repo / "out").symlink_to(outside)
-    ran = tmp_path / "ran"
-    git(repo, "config", "core.fsmonitor", f"touch {ran}")
-    git(repo, "config", "filter.trap.smudge", f"touch {ran}")
-    (repo / ".gitattributes").write_text("* filter=trap\n")
-    patch = "--- /dev/null\n+++ b/out/evil\n@@ -0,0 +1 @@\n+x\n"
-    with pytest.raises(PatchError):
-        await apply_to_checkout(repo, patch.encode())
-    assert list(outside.iterdir()) == []
-    await apply_to_checkout(repo, b"--- a/pkg/b.py\n+++ b/pkg/b.py\n@@ -1 +1 @@\n-b = 1\n+b = 2\n")
-    assert not ran.exists()
 
 
 async def test_workspaces_are_private(checkout: Checkout, live: Live) -> None:
