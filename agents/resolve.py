@@ -76,13 +76,14 @@ async def resolve(
     Run can then go on. An error after a candidate was found ends the Run with the best so far, as setting `stop` does.
     """
     request = request.complete(settings)
+    budget = Budget.parse(request.budget or settings.budget)  # before anything is written down
     run_id = run_id or Runs(store).create(request.model_dump(mode="json"))
     journal = Journal(store, run_id)
     if on_event is not None:
         journal.on_event(on_event)
     goes_on = journal.last(OPENED) is not None
     journal.append(OPENED, {"run": run_id, "repo": str(request.repo)})
-    ledger = Ledger(store, run_id, Budget.parse(request.budget or settings.budget), wall_used_s=journal.worked_s())
+    ledger = Ledger(store, run_id, budget, wall_used_s=journal.worked_s())
     evidence = Evidence()
     try:
         async with live_run(run_id, request, settings, store, journal, ledger, evidence) as live:

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
 from agents.errors import SettingsUnreadable
+from memory import Budget
 
 
 def _xdg(variable: str, default: str) -> Path:
     return Path(os.environ.get(variable) or Path.home() / default) / "runoff"
+
+
+def _file() -> Path:
+    return _xdg("XDG_CONFIG_HOME", ".config") / "config.toml"
 
 
 class Settings(BaseSettings):
@@ -61,6 +67,28 @@ class Settings(BaseSettings):
     price_completion: float | None = Field(None, ge=0, description="the same, for tokens of answers")
     secrets: list[str] = Field(default=[], description="environment variables whose values are never written down")
 
+    def __init__(self, **values: Any) -> None:
+        """Raises SettingsUnreadable, which names the file or the variable that is to be mended."""
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+            key, message = str(first["loc"][0]), first["msg"].removeprefix("Value error, ")
+            if key in values:
+                raise
+            variable = f"RUNOFF_{key.upper()}"
+            where = f"the environment variable {variable}" if variable in os.environ else f"{key} in {_file()}"
+            what = "is no setting" if first["type"] == "extra_forbidden" else f"cannot be used: {message}"
+            raise SettingsUnreadable(f"{where} {what}; mend or remove it") from error
+        except SettingsError as error:  # only what a list stands in, in the environment
+            raise SettingsUnreadable(f'{error}; write a list there, as in ["one", "two"]') from error
+
+    @field_validator("budget")
+    @classmethod
+    def _can_be_read(cls, text: str) -> str:
+        Budget.parse(text)
+        return text
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -70,7 +98,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        file = _xdg("XDG_CONFIG_HOME", ".config") / "config.toml"
+        file = _file()
         usual = {"base_url": url} if (url := os.environ.get("OPENAI_BASE_URL")) else {}
         try:
             from_file = TomlConfigSettingsSource(settings_cls, toml_file=file)

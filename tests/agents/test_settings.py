@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from agents.errors import SettingsUnreadable
 from agents.models.load import DEFAULT_BASE_URL, endpoints
 from agents.settings import Settings
 
@@ -23,3 +24,38 @@ def test_the_address_comes_from_the_nearest_source(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("RUNOFF_BASE_URL", "http://one/v1, http://two/v1,http://one/v1")
     assert where() == ["http://one/v1", "http://two/v1"]
     assert where("http://user:password@given/v1/") == ["http://given/v1"]
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("workerz = 3", "workerz in {file} is no setting"),
+        ("workers = 0", "workers in {file} cannot be used: .* greater than or equal to 1"),
+        ("budget = 'wall=soon'", "budget in {file} cannot be used: .* write 90s, 10m or 1h30m"),
+    ],
+)
+def test_an_error_names_the_file_that_it_is_in(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, line: str, says: str
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "runoff").mkdir()
+    file = tmp_path / "runoff" / "config.toml"
+    file.write_text(line)
+    with pytest.raises(SettingsUnreadable, match=says.format(file=file)):
+        Settings()
+    file.write_text("")
+    Settings()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("RUNOFF_WORKERS", "many"), ("RUNOFF_BUDGET", "wall=soon"), ("RUNOFF_SECRETS", "ONE")]
+)
+def test_an_error_names_the_variable_that_it_is_in(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str, value: str
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(
+        SettingsUnreadable, match=variable.removeprefix("RUNOFF_").lower() if value == "ONE" else variable
+    ):
+        Settings()

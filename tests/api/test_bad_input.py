@@ -203,16 +203,24 @@ def test_an_unknown_run(runoff: Runoff, tmp_path: Path) -> None:
 
 def test_a_setting_of_the_environment_that_cannot_be_read(repo: Path, runoff: Runoff, tmp_path: Path) -> None:
     ended = runoff("resolve", repo, "--issue", ISSUE, RUNOFF_WORKERS="many")
-    assert_refused(ended, tmp_path / "state", "workers")
+    assert_refused(ended, tmp_path / "state", "RUNOFF_WORKERS")
 
 
-@pytest.mark.parametrize("content", [b"sandbox = ", b'budget = "\xff"', b"[workers]\nx = 1"])
+@pytest.mark.parametrize("content", [b"sandbox = ", b'budget = "\xff"', b"[workers]\nx = 1", b"workerz = 3"])
 def test_a_settings_file_that_cannot_be_read(repo: Path, runoff: Runoff, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "config" / "runoff").mkdir(parents=True)
     (tmp_path / "config" / "runoff" / "config.toml").write_bytes(content)
     for arguments in (["resolve", repo, "--issue", ISSUE], ["runs"], ["serve"]):
         ended = runoff(*arguments, XDG_CONFIG_HOME=str(tmp_path / "config"))
-        assert_refused(ended, tmp_path / "state", "workers" if b"workers" in content else "config.toml")
+        assert_refused(ended, tmp_path / "state", "workers" if b"workers" in content else "", "config.toml")
+
+
+def test_a_budget_of_the_environment_that_cannot_be_read_begins_no_run(
+    repo: Path, runoff: Runoff, tmp_path: Path
+) -> None:
+    ended = runoff("resolve", repo, "--issue", ISSUE, RUNOFF_BUDGET="wall=soon")
+    assert_refused(ended, tmp_path / "state", "RUNOFF_BUDGET", "wall='soon'", "10m")
+    assert "no runs yet" in runoff("runs").stdout
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a file system of a given size needs root to be mounted")
