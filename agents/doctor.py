@@ -11,7 +11,7 @@ from pathlib import Path
 from agents.findings import Finding
 from agents.settings import Settings
 from memory import Store, StoreUnusable
-from workspaces import diagnose
+from workspaces import diagnose, preferred
 
 
 async def examine(settings: Settings) -> list[Finding]:
@@ -22,14 +22,15 @@ async def examine(settings: Settings) -> list[Finding]:
         providers = await diagnose(place, image=settings.image)
     findings = [_python(), _git(), state]
     findings += [Finding(name, each.ok, each.detail, each.remedy) for name, each in providers.items()]
-    usable = [name for name, each in providers.items() if each.ok]
-    wanted = usable if settings.sandbox == "auto" else [name for name in usable if name == settings.sandbox]
+    allowed = preferred(settings.sandbox, settings.image)
+    usable = [name for name in allowed if providers[name].ok]
+    asked = f"sandbox={settings.sandbox}" + (f", image={settings.image}" if settings.image else "")
     findings.append(
         Finding(
             "sandbox",
-            ok=bool(wanted),
-            detail=f"{wanted[0]} would be used" if wanted else f"none of what {settings.sandbox} allows is usable",
-            remedy="mend one of the sandboxes above",
+            ok=bool(usable),
+            detail=f"{usable[0]} would be used ({asked})" if usable else f"{' or '.join(allowed)} is needed ({asked})",
+            remedy=f"mend {' or '.join(allowed)}, see above, or choose another with RUNOFF_SANDBOX",
             needed=True,
         )
     )

@@ -36,7 +36,7 @@ from workspaces.sandbox.contract import (
     SandboxSpec,
 )
 from workspaces.sandbox.docker import reap_containers
-from workspaces.sandbox.providers import choose_provider, diagnose
+from workspaces.sandbox.providers import choose_provider, diagnose, preferred
 from workspaces.workspace import Workspace, Workspaces
 
 __all__ = [
@@ -67,6 +67,7 @@ __all__ = [
     "diagnose",
     "find_interpreter",
     "patched_files",
+    "preferred",
     "reap",
 ]
 

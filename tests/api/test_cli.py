@@ -229,6 +229,18 @@ def test_doctor_says_which_sandbox_would_be_used(runoff: Runoff) -> None:
     assert "apt-get install" in without.stdout
 
 
+@pytest.mark.parametrize(
+    ("sandbox", "code", "says"),
+    [("bubblewrap", 0, "bubblewrap would be used"), ("auto", 1, "docker is needed"), ("docker", 1, "docker is needed")],
+)
+def test_doctor_follows_the_rule_by_which_a_run_chooses(runoff: Runoff, sandbox: str, code: int, says: str) -> None:
+    ended = runoff("doctor", RUNOFF_SANDBOX=sandbox, RUNOFF_IMAGE="no-such-image:ever", DOCKER_HOST="unix:///no/socket")
+    assert ended.returncode == code, ended.stdout
+    assert f"{says} (sandbox={sandbox}, image=no-such-image:ever)" in " ".join(ended.stdout.split())
+    assert "bubblewrap" in ended.stdout
+    assert "docker" in ended.stdout
+
+
 def test_doctor_lists_everything_even_where_the_state_cannot_be_written(runoff: Runoff, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     ended = runoff("doctor", state=tmp_path / "file" / "state")

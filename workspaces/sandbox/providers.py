@@ -31,11 +31,11 @@ async def choose_provider(kind: Kind, live: Live, *, image: str | None = None) -
 
 
 async def diagnose(state_dir: Path, *, image: str | None = None) -> dict[str, Availability]:
-    """What each provider says of this machine, in the order of preference; each tries a sandbox for real."""
+    """What each provider says of this machine; each tries a sandbox for real."""
     live = await asyncio.to_thread(Live.open, state_dir)
     try:
         said = {}
-        for provider in _candidates("auto", live, image):
+        for provider in (Bubblewrap(live), Docker(live, image)):
             said[provider.name] = await provider.available()
             await provider.close()
         return said
@@ -43,10 +43,14 @@ async def diagnose(state_dir: Path, *, image: str | None = None) -> dict[str, Av
         live.close()
 
 
-def _candidates(kind: Kind, live: Live, image: str | None) -> list[SandboxProvider]:
-    """An image means nothing to bubblewrap: who names one wants docker."""
-    bubblewrap: SandboxProvider = Bubblewrap(live)
-    docker: SandboxProvider = Docker(live, image)
+def preferred(kind: Kind, image: str | None) -> tuple[str, ...]:
+    """The providers that may be used, the first choice first. An image means nothing to bubblewrap: who names one wants
+    docker, where nothing else is asked for."""
     if kind == "auto":
-        return [docker] if image else [bubblewrap, docker]
-    return [docker] if kind == "docker" else [bubblewrap]
+        return ("docker",) if image else ("bubblewrap", "docker")
+    return (kind,)
+
+
+def _candidates(kind: Kind, live: Live, image: str | None) -> list[SandboxProvider]:
+    made: dict[str, SandboxProvider] = {"bubblewrap": Bubblewrap(live), "docker": Docker(live, image)}
+    return [made[name] for name in preferred(kind, image)]
