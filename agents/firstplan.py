@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from agents.errors import NothingToRepair
+from agents.errors import CollectionFailed, NoTests, NothingFails, NothingToRepair
 from agents.live import LiveRun
 from agents.planned import PLANNED
 from agents.repair import RepairPolicy, SourceFile, Unreadable, localise, read_source
@@ -61,7 +61,12 @@ async def run_first_plan(live: LiveRun, *, tried: int) -> None:
 
     Raises the first error of a Call: what makes the repository or its tests unusable.
     """
-    await first_plan(live, PLAN.format(others=live.settings.workers - 1), SPECS, _Tools(live, tried))
+    try:
+        await first_plan(live, PLAN.format(others=live.settings.workers - 1), SPECS, _Tools(live, tried))
+    except (NothingFails, NoTests, CollectionFailed) as error:
+        if unseen := await live.unseen_tests():
+            raise type(error)(f"{error}; {unseen}") from error
+        raise
 
 
 async def first_plan(live: LiveRun, text: str, specs: Sequence[ToolSpec], tools: object) -> None:

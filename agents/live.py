@@ -88,6 +88,15 @@ class LiveRun:
         self.journal.append("repository", {"commit": self.checkout.commit, "files": len(self.checkout.files)})
         return self.checkout
 
+    async def unseen_tests(self) -> str:
+        """In words, which tests of the user's work tree no Run sees; nothing where there are none."""
+        assert self.source is not None
+        found = await Repositories(self.settings.state_dir).untracked_tests(self.source)
+        if not found:
+            return ""
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        return f"only what is committed is seen: {found[0]}{more} is not, so add and commit it, if it belongs to this"
+
     async def start_worker(self) -> int:
         """A workspace, a sandbox on it and a pytest session that has collected; returns its number."""
         self.starting += 1

@@ -28,6 +28,7 @@ LARGEST_FILE = 1 << 30  # bytes of one tracked file
 LARGEST_TREE = 8 << 30  # bytes of all tracked files together
 MOST_FILES = 250_000  # tracked files and directories
 _LARGEST_LISTING = 64 << 20  # bytes of git's list of them
+_TESTS = (":(glob)**/test_*.py", ":(glob)**/*_test.py")  # as pytest looks for them
 _LONGEST_TARGET = 4096  # bytes of a link's target: the kernel's PATH_MAX
 
 
@@ -108,6 +109,17 @@ class Repositories:
         """Whether the repository's index holds anything at or below a path: then it is not the user's, but whoever's."""
         variables = {"GIT_DIR": str(source.git_dir), "GIT_WORK_TREE": str(source.path), "GIT_LITERAL_PATHSPECS": "1"}
         return bool(run(["ls-files", "-z", "--", path], at=source.path, variables=variables))
+
+    async def untracked_tests(self, source: Source) -> tuple[str, ...]:
+        """Files named as pytest's tests are that lie in the work tree and are in no commit, so that no Run sees them."""
+        return await in_thread(self._untracked_tests, source)
+
+    def _untracked_tests(self, source: Source) -> tuple[str, ...]:
+        listing = ["ls-files", "--others", "--exclude-per-directory=.gitignore", "-z", "--", *_TESTS]
+        with scratch(self._state_dir) as place:
+            variables = _compared(source, self._mirror(source), place / "index")
+            found = run(listing, at=source.path, variables=variables).split(b"\0")
+        return tuple(sorted(printable(os.fsdecode(name)) for name in found if name.endswith(b".py")))
 
     async def checkout(self, source: Source, base: str | None) -> Checkout:
         """The files of `base` (by default the HEAD of a clean work tree), made once, then shared.
@@ -195,16 +207,9 @@ def _commit(source: Source, base: str | None) -> str:
 def _refuse_changes(source: Source, mirror: Path, copy: Path) -> None:
     """Compare the work tree with the index, and the index with HEAD, through a copy of the index and our own git
     directory: the user's configuration may name programs that git would run for a comparison."""
-    index = source.git_dir / "index"
-    if not index.exists():
+    if not (source.git_dir / "index").exists():
         return
-    shutil.copy2(index, copy)
-    variables = {
-        "GIT_DIR": str(mirror),
-        "GIT_WORK_TREE": str(source.path),
-        "GIT_INDEX_FILE": str(copy),
-        "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(source.objects),
-    }
+    variables = _compared(source, mirror, copy)
     unstaged = run(["diff-files", "-z", "--ignore-submodules=all"], at=source.path, variables=variables)
     changed = {name for name, blob in _raw(unstaged) if not _only_line_ends(source.path, name, blob, variables)}
     staged = run(["diff-index", "--cached", "--name-only", "-z", source.head], at=source.path, variables=variables)
@@ -216,6 +221,19 @@ def _refuse_changes(source: Source, mirror: Path, copy: Path) -> None:
             f"{source.path} has uncommitted changes ({first}{more}); commit or stash them, or "
             "pass --base HEAD to work on the last commit without them"
         )
+
+
+def _compared(source: Source, mirror: Path, copy: Path) -> dict[str, str]:
+    """With which git compares a work tree with a copy of its index."""
+    index = source.git_dir / "index"
+    if index.exists():
+        shutil.copy2(index, copy)
+    return {
+        "GIT_DIR": str(mirror),
+        "GIT_WORK_TREE": str(source.path),
+        "GIT_INDEX_FILE": str(copy),
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(source.objects),
+    }
 
 
 def _raw(listed: bytes) -> Iterator[tuple[bytes, str]]:

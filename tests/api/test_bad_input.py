@@ -54,6 +54,11 @@ def tests_that_pass(repo: Path) -> None:
     commit(repo)
 
 
+def a_failing_test_that_is_not_committed(repo: Path) -> None:
+    tests_that_pass(repo)
+    (repo / "tests" / "test_third.py").write_text(TEST.replace("2", "3"))
+
+
 def tests_that_cannot_be_collected(repo: Path) -> None:
     (repo / "tests" / "test_halves.py").write_text("import no_such_module_here\n" + TEST)
     commit(repo)
@@ -83,6 +88,7 @@ def submodule(repo: Path) -> None:
         (no_commits, ["no commit"]),
         (no_tests, ["no test"]),
         (tests_that_pass, ["pass"]),
+        (a_failing_test_that_is_not_committed, ["pass", "tests/test_third.py is not", "commit it"]),
         (tests_that_cannot_be_collected, ["no_such_module_here"]),
         (link_out_of_the_tree, ["passwords"]),
         (submodule, ["vendored"]),
