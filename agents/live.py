@@ -85,8 +85,15 @@ class LiveRun:
                 f"{self.source.path} holds no Python; without a model (--model) only the built-in repair policy works, which "
                 "mends Python code with pytest tests"
             )
+        if self._has_filters(self.checkout):
+            text = "filters of .gitattributes (git-lfs and the like) are not run: their files are as the commit stores them"
+            self.journal.append("note", {"text": text})
         self.journal.append("repository", {"commit": self.checkout.commit, "files": len(self.checkout.files)})
         return self.checkout
+
+    @staticmethod
+    def _has_filters(checkout: Checkout) -> bool:
+        return ".gitattributes" in checkout.entries and b"filter=" in checkout.read(".gitattributes")
 
     async def unseen_tests(self) -> str:
         """In words, which tests of the user's work tree no Run sees; nothing where there are none."""

@@ -25,7 +25,7 @@ from workspaces.errors import (
 from workspaces.interpreters import Interpreter, find_interpreter
 from workspaces.live import Live, reap_dead
 from workspaces.programs import in_thread
-from workspaces.repositories import Checkout, Repositories, Source, forget_unused
+from workspaces.repositories import Checkout, Repositories, forget_unused
 from workspaces.sandbox.contract import (
     WORKSPACE,
     Availability,
@@ -38,6 +38,7 @@ from workspaces.sandbox.contract import (
 from workspaces.sandbox.docker import reap_containers
 from workspaces.sandbox.providers import choose_provider, diagnose, preferred
 from workspaces.workspace import Workspace, Workspaces
+from workspaces.worktree import Source
 
 __all__ = [
     "WORKSPACE",

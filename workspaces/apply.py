@@ -18,7 +18,7 @@ from workspaces.diff import refuse_path, silence
 from workspaces.errors import PatchError, RepositoryError
 from workspaces.git import run
 from workspaces.live import scratch
-from workspaces.repositories import printable
+from workspaces.worktree import printable
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,9 @@ from workspaces.git import SILENT_ATTRIBUTES, read_blobs, run
 from workspaces.links import leaves_tree
 from workspaces.live import scratch
 from workspaces.programs import pause
-from workspaces.repositories import MOST_FILES, Checkout, printable
+from workspaces.repositories import MOST_FILES, Checkout
 from workspaces.walk import DIRECTORY, TooManyNames, walk
+from workspaces.worktree import printable
 
 LARGEST_CHANGE = 64 << 20  # bytes of one changed file
 LARGEST_PATCH = 128 << 20  # bytes of all changed files together

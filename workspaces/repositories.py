@@ -7,7 +7,6 @@ directory of our own, so that no hook, filter or file-system monitor of the repo
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -22,30 +21,13 @@ from workspaces.live import Live, alone, scratch, state_error, write_whole
 from workspaces.programs import in_thread, pause
 from workspaces.removal import remove_tree
 from workspaces.sandbox.running import SANDBOX_UID
+from workspaces.worktree import LARGEST_FILE, Source, printable, refuse_changes, untracked_tests
 
 # What is refused before anything is copied. A few kilobytes of objects can describe trees beyond every disk.
-LARGEST_FILE = 1 << 30  # bytes of one tracked file
 LARGEST_TREE = 8 << 30  # bytes of all tracked files together
 MOST_FILES = 250_000  # tracked files and directories
 _LARGEST_LISTING = 64 << 20  # bytes of git's list of them
-_TESTS = (":(glob)**/test_*.py", ":(glob)**/*_test.py")  # as pytest looks for them
 _LONGEST_TARGET = 4096  # bytes of a link's target: the kernel's PATH_MAX
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """The user's repository as it was found. `objects`: its object directory. `head`: the commit checked out."""
-
-    path: Path
-    git_dir: Path
-    objects: Path
-    head: str
-    object_format: str
-
-    @property
-    def key(self) -> str:
-        """What names its mirror and checkouts."""
-        return f"{self.path.name}-{hashlib.sha256(os.fsencode(self.objects)).hexdigest()[:12]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +97,8 @@ class Repositories:
         return await in_thread(self._untracked_tests, source)
 
     def _untracked_tests(self, source: Source) -> tuple[str, ...]:
-        listing = ["ls-files", "--others", "--exclude-per-directory=.gitignore", "-z", "--", *_TESTS]
         with scratch(self._state_dir) as place:
-            variables = _compared(source, self._mirror(source), place / "index")
-            found = run(listing, at=source.path, variables=variables).split(b"\0")
-        return tuple(sorted(printable(os.fsdecode(name)) for name in found if name.endswith(b".py")))
+            return untracked_tests(source, self._mirror(source), place)
 
     async def checkout(self, source: Source, base: str | None) -> Checkout:
         """The files of `base` (by default the HEAD of a clean work tree), made once, then shared.
@@ -139,7 +118,7 @@ class Repositories:
                 _refuse_unsafe(entries)
                 links = _links(mirror, entries, reader)
                 if base is None:
-                    _refuse_changes(source, mirror, place / "index")
+                    refuse_changes(source, mirror, place)
                 _copy_commit(mirror, commit, reader)
                 tree = self._checkouts / source.key / commit
                 if not tree.exists():
@@ -202,54 +181,6 @@ def _commit(source: Source, base: str | None) -> str:
         )
     except RepositoryError as error:
         raise UnknownCommit(f"{source.path} has no commit {base!r}; `git log` there lists what it has") from error
-
-
-def _refuse_changes(source: Source, mirror: Path, copy: Path) -> None:
-    """Compare the work tree with the index, and the index with HEAD, through a copy of the index and our own git
-    directory: the user's configuration may name programs that git would run for a comparison."""
-    if not (source.git_dir / "index").exists():
-        return
-    variables = _compared(source, mirror, copy)
-    unstaged = run(["diff-files", "-z", "--ignore-submodules=all"], at=source.path, variables=variables)
-    changed = {name for name, blob in _raw(unstaged) if not _only_line_ends(source.path, name, blob, variables)}
-    staged = run(["diff-index", "--cached", "--name-only", "-z", source.head], at=source.path, variables=variables)
-    changed |= {name for name in staged.split(b"\0") if name}
-    if changed:
-        first = printable(os.fsdecode(min(changed)))
-        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
-        raise RepositoryError(
-            f"{source.path} has uncommitted changes ({first}{more}); commit or stash them, or "
-            "pass --base HEAD to work on the last commit without them"
-        )
-
-
-def _compared(source: Source, mirror: Path, copy: Path) -> dict[str, str]:
-    """With which git compares a work tree with a copy of its index."""
-    index = source.git_dir / "index"
-    if index.exists():
-        shutil.copy2(index, copy)
-    return {
-        "GIT_DIR": str(mirror),
-        "GIT_WORK_TREE": str(source.path),
-        "GIT_INDEX_FILE": str(copy),
-        "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(source.objects),
-    }
-
-
-def _raw(listed: bytes) -> Iterator[tuple[bytes, str]]:
-    """Git's raw diff as (path, blob in the index)."""
-    fields = listed.split(b"\0")
-    for facts, name in zip(fields[::2], fields[1::2], strict=False):
-        yield name, facts.split()[2].decode()
-
-
-def _only_line_ends(top: Path, name: bytes, blob: str, variables: Mapping[str, str]) -> bool:
-    """Whether a file differs from its blob in nothing but line ends, which git converts where it is told to."""
-    path = top / os.fsdecode(name)
-    if path.is_symlink() or not path.is_file() or path.stat().st_size > LARGEST_FILE:
-        return False
-    indexed = run(["cat-file", "blob", blob], at=top, variables=variables)
-    return path.read_bytes().replace(b"\r\n", b"\n") == indexed.replace(b"\r\n", b"\n")
 
 
 def _entries(mirror: Path, commit: str, variables: Mapping[str, str]) -> dict[str, Entry]:
@@ -389,8 +320,3 @@ def _locked(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-
-
-def printable(path: str) -> str:
-    """A path for a message: bytes that are not UTF-8 as escapes."""
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -216,3 +216,42 @@ async def test_a_link_that_leaves_by_way_of_another_one_is_refused(repo: Path, t
     git(repo, "commit", "-q", "-m", "a detour out")
     with pytest.raises(UnsafeRepository, match="passwd is a link"):
         await repositories.checkout(await repositories.inspect(repo), None)
+
+
+CLEAN = """printf 'version https://git-lfs.github.com/spec/v1\\noid sha256:'; tee large.copy | sha256sum | cut -c1-64;
+printf 'size '; wc -c < large.copy"""
+
+
+async def test_a_file_of_git_lfs_is_compared_with_what_its_pointer_says(repo: Path, state: Path) -> None:
+    git(repo, "config", "filter.lfs.clean", CLEAN)
+    (repo / ".gitattributes").write_text("*.bin filter=lfs\n")
+    (repo / ".gitignore").write_text("large.copy\n")
+    (repo / "large.bin").write_bytes(bytes(range(256)) * 100)
+    git(repo, "add", "-A")
+    git(repo, "commit", "-q", "-m", "large")
+    assert "oid sha256:" in git(repo, "show", "HEAD:large.bin")
+    os.utime(repo / "large.bin", (1, 1))  # the index no longer knows it
+    (repo / "large.copy").unlink()
+    source = await Repositories.inspect(repo)
+    checkout = await Repositories(state).checkout(source, None)
+    assert checkout.read("large.bin").startswith(b"version https://git-lfs")
+    assert not (repo / "large.copy").exists()  # no program ran
+    (repo / "large.bin").write_bytes(bytes(range(255, -1, -1)) * 100)
+    with pytest.raises(RepositoryError, match=r"large\.bin .*filter=lfs.*--base HEAD"):
+        await Repositories(state).checkout(source, None)
+    await Repositories(state).checkout(source, "HEAD")
+
+
+async def test_a_file_that_only_a_filter_could_compare_is_told_as_that(repo: Path, state: Path) -> None:
+    git(repo, "config", "filter.upper.clean", "tr a-z A-Z")
+    (repo / ".gitattributes").write_text("*.up filter=upper\n")
+    (repo / "a.up").write_text("text\n")
+    git(repo, "add", "-A")
+    git(repo, "commit", "-q", "-m", "filtered")
+    os.utime(repo / "a.up", (1, 1))
+    source = await Repositories.inspect(repo)
+    with pytest.raises(RepositoryError, match=r"whether a\.up .* cannot be told: .*filter=upper.*--base HEAD"):
+        await Repositories(state).checkout(source, None)
+    (repo / "a.py").write_text("a = 2\n")  # and what is surely changed comes first
+    with pytest.raises(RepositoryError, match=r"uncommitted changes \(a\.py and 1 more\)"):
+        await Repositories(state).checkout(source, None)
