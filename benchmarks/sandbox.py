@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -31,7 +32,7 @@ sys.path[0] = str(Path(__file__).parents[1])  # not this folder, in which planne
 
 import docker as docker_library
 
-from workspaces import Checkout, Limits, Live, Repositories, Sandbox, SandboxProvider, SandboxSpec, Workspaces
+from workspaces import Checkout, Limits, Live, Repositories, Sandbox, SandboxProvider, SandboxSpec, Workspaces, reap
 from workspaces.sandbox.bubblewrap import Bubblewrap
 from workspaces.sandbox.docker import Docker
 
@@ -94,19 +95,21 @@ def sleepers() -> int:
 
 
 def memory_kib(pids: list[int]) -> int:
-    """Proportional set size of processes, which counts a shared page once."""
+    """Proportional set size of processes, which counts a shared page once; of one that has ended, nothing."""
     total = 0
     for pid in pids:
-        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-        total += int(next(line for line in rollup.splitlines() if line.startswith("Pss:")).split()[1])
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+            total += sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
     return total
 
 
 def below(pid: int) -> list[int]:
-    """All descendants of a process."""
-    children = [
-        int(child) for path in Path(f"/proc/{pid}/task").glob("*/children") for child in path.read_text().split()
-    ]
+    """All descendants of a process, but for those that end meanwhile."""
+    children: list[int] = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            children += [int(child) for child in path.read_text().split()]
     return children + [each for child in children for each in below(child)]
 
 
@@ -164,7 +167,7 @@ async def flood(sandbox: Sandbox) -> dict[str, Any]:
     before, most = memory_kib(pids), 0
     running = asyncio.create_task(sandbox.exec(["yes"], timeout_s=2.0, output_limit=limit))
     while not running.done():
-        most = max(most, memory_kib([pid for pid in pids if Path(f"/proc/{pid}").exists()]))
+        most = max(most, memory_kib(pids))
         await asyncio.sleep(0.05)
     return {"flood_memory_over_limit": round((most - before) * 1024 / limit, 2)}
 
@@ -193,11 +196,15 @@ async def killed_owner(kind: str, image: str, state: Path) -> dict[str, Any]:
     workspace.mkdir(exist_ok=True)
     workspace.chmod(0o777)
     owner = subprocess.Popen([sys.executable, "-c", OWNER, str(state), kind, image, str(workspace), MARK])
-    while sleepers() < 2:
-        await asyncio.sleep(0.01)
-    owner.kill()
-    began = time.perf_counter()
-    owner.wait()
+    try:
+        while sleepers() < 2:
+            if owner.poll() is not None:
+                raise RuntimeError("the owner of the sandbox has ended by itself")
+            await asyncio.sleep(0.01)
+    finally:
+        owner.kill()
+        began = time.perf_counter()
+        owner.wait()
     while sleepers() and time.perf_counter() - began < 30:
         await asyncio.sleep(0.005)
     return {
@@ -243,13 +250,13 @@ async def measure(kind: str, image: str, state: Path) -> dict[str, Any]:
     try:
         figures = await starts(provider, checkout, live, 64 if kind == "bubblewrap" else 4)
         sandbox, stack = await start(provider, checkout, live)
-        figures |= await commands(sandbox)
-        if kind == "bubblewrap":
-            figures |= await flood(sandbox)
-        await stack.aclose()
+        async with stack:
+            figures |= await commands(sandbox)
+            if kind == "bubblewrap":
+                figures |= await flood(sandbox)
     finally:
         await provider.close()
-        live.close()
+        live.close()  # also what a measurement that failed has left open
     figures |= await killed_owner(kind, image, state)
     if kind == "bubblewrap":
         figures |= await instead_of_bubblewrap()
@@ -278,7 +285,10 @@ def main() -> None:
             if shutil.which({"bubblewrap": "bwrap"}.get(kind, kind)) is None:
                 print(f"{kind} is left out: it is not installed", file=sys.stderr)
                 continue
-            found[kind] = asyncio.run(measure(kind, arguments.image, Path(state)))
+            try:
+                found[kind] = asyncio.run(measure(kind, arguments.image, Path(state)))
+            finally:
+                asyncio.run(reap(Path(state)))  # what the owner that was killed left
     if arguments.json:
         print(json.dumps(found))
         return
