@@ -160,7 +160,7 @@ def replay_command(
         request = replay_request(first, store, settings)
     outcome, unwritten = _engine(request, settings, output, None)
     if unwritten:
-        print(unwritten, file=sys.stderr)
+        print(f"runoff: {unwritten}", file=sys.stderr)
     with Store.open(settings.state_dir) as store:
         elsewhere = divergences(store, outcome.run_id)
         answered = calls(store, outcome.run_id)
