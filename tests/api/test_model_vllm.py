@@ -32,7 +32,10 @@ def test_a_model_that_talks_nonsense_ends_in_its_budget_without_a_winner(
     assert verdict["winner"] is None
     turns = [event for event in events if event["kind"] == "trajectory.turn"]
     assert turns
-    assert [turn["faults"] for turn in turns if turn["faults"]] == []
+    # what the grammar cannot tell: where an answer is cut, and which names there are; what it holds to is plans
+    faults = "".join(turn["faults"] for turn in turns)
+    assert "cannot be read" not in faults
+    assert "not part of the plan language" not in faults
     called = [event for event in events if event["kind"] == "model.called"]
     assert 0 < sum(event["tokens"]["prompt"] + event["tokens"]["completion"] for event in called) <= 200_000
     assert running_requests(vllm) == 0
