@@ -43,6 +43,8 @@ def plan_command(
                 sys.stdout.write(FORMATS[format](explained))
         return
     assert file is not None
+    if str(file) == str(tools) == "-":
+        raise typer.BadParameter("standard input can be the plan or the tools, not both", param_hint="--tools")
     try:
         plan = compile_plan(_read(file), _specs(tools))
     except CompileErrors as errors:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
@@ -86,6 +87,8 @@ class Memo:
             found = await self._shelf.get(key)
             if found is not None:
                 self._keep(key, found)
+            else:
+                found = self._kept.get(key)  # made in the meantime
         self.hits += found is not None
         return found
 
@@ -97,7 +100,7 @@ class Memo:
             self.size -= len(forgotten)
 
     def _key(self, tool: ToolSpec, arguments: BaseModel, version: str) -> str:
-        text = "\0".join((self._salt, tool.name, version, arguments.model_dump_json()))
+        text = "\0".join((self._salt, tool.name, version, json.dumps(arguments.model_dump(mode="json"))))
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 

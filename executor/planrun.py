@@ -175,6 +175,8 @@ class PlanRun:
             self._fail(failure)
 
     def _fail(self, failure: BaseException) -> None:
+        if isinstance(failure, StopIteration):  # which no future can hold
+            failure = RuntimeError(f"{failure!r} came out of what listens to the plan")
         if not self._done.done():
             self._done.set_exception(failure)
 

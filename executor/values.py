@@ -19,12 +19,19 @@ def resolve(value: Any, result: Result) -> Any:
     if isinstance(value, Reference):
         return part(value, result(value.name)) if value.path else result(value.name)
     if isinstance(value, Template):
-        return "".join(each if isinstance(each, str) else str(resolve(each, result)) for each in value.parts)
+        return "".join(each if isinstance(each, str) else _text(each, resolve(each, result)) for each in value.parts)
     if isinstance(value, list):
         return [resolve(each, result) for each in value]
     if isinstance(value, dict):
         return {key: resolve(each, result) for key, each in value.items()}
     return value
+
+
+def _text(reference: Reference, value: Any) -> str:
+    try:
+        return str(value)
+    except Exception as error:  # whatever a result's own way of being shown raises
+        raise BadReference(f"{reference} cannot be shown as text: {error}") from error
 
 
 def part(reference: Reference, result: Any) -> Any:

@@ -31,7 +31,7 @@ class CompileError:
         if not self.source:
             return said
         start = max(0, self.column - _SHOWN // 2)
-        shown = self.source[start : start + _SHOWN].replace("\t", " ")
+        shown = "".join(char if char.isprintable() else " " for char in self.source[start : start + _SHOWN])
         return f"{said}\n    {shown}\n    {' ' * (self.column - start)}^"
 
 
@@ -50,4 +50,4 @@ def nearest(name: str, known: Iterable[str]) -> str:
     if close:
         return f"did you mean {close[0]}?"
     more = ", …" if len(names) > _NAMED else ""
-    return f"known: {', '.join(sorted(names)[:_NAMED])}{more}" if names else "nothing is assigned above"
+    return f"known: {', '.join(sorted(names)[:_NAMED])}{more}" if names else ""

@@ -14,6 +14,8 @@ from planner.errors import CompileError, nearest
 from planner.parse import Parsed
 from planner.plan import Reference
 
+MOST_HINTS = 50  # of one plan: what was meant is searched for by likeness, which takes its time
+
 
 class Names:
     """The pass: give it statements in the order of the text."""
@@ -21,6 +23,7 @@ class Names:
     def __init__(self) -> None:
         self._types: dict[str, Any] = {}  # name -> what its tool returns; None for anything
         self._broken: set[str] = set()  # names whose statement has a fault of its own, told once
+        self._hints = 0  # that were given
         self._fitting: set[tuple[int, Any]] = set()  # types, by their identity, and paths that fit them
 
     def check(self, parsed: Parsed) -> list[CompileError]:
@@ -36,8 +39,12 @@ class Names:
                     errors.append(place.fault("no-such-part", what, hint))
             elif reference.name not in self._broken:
                 what = f"{reference.name} is not assigned above"
-                errors.append(place.fault("unknown-name", what, nearest(reference.name, self._types)))
+                errors.append(place.fault("unknown-name", what, self._hint(reference.name)))
         return errors
+
+    def _hint(self, name: str) -> str:
+        self._hints += 1
+        return nearest(name, self._types) if self._hints <= MOST_HINTS else ""
 
     def _misfit(self, annotation: Any, reference: Reference) -> tuple[str, str]:
         known = id(annotation), reference.path

@@ -16,6 +16,7 @@ from planner.plan import Reference, Template
 from planner.statements import Statement
 
 ENDS = ("finish", "replan")
+MOST_FAULTS = 20  # of one statement that are told
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +205,8 @@ class _Reader:
         raise _Fault(node, "not-a-value", "an f-string holds only names, without conversion or format", "write {name}")
 
     def _fault(self, fault: _Fault) -> None:
+        if len(self.errors) >= MOST_FAULTS:
+            return
         place = _place(self._statement, fault.node)
         self.errors.append(place.fault(fault.code, fault.message, fault.hint))
 

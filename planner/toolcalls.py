@@ -14,6 +14,7 @@ from typing import Any
 from planner.compiler import Compiler
 from planner.parse import Parsed, Place
 from planner.plan import Plan
+from planner.statements import DEEPEST
 from planner.tools import ToolSpec
 
 
@@ -23,8 +24,9 @@ def compile_tool_calls(tool_calls: Sequence[Mapping[str, Any]], tools: Iterable[
     Raises CompileErrors, in which `line` is the number of the call, from 1, and `column` a place in its arguments' text.
     """
     compiler = Compiler(tools)
-    names = names_of_ids([str(call.get("id") or "") for call in tool_calls])
-    for number, (name, call) in enumerate(zip(names, tool_calls, strict=True), start=1):
+    given = [call if isinstance(call, Mapping) else {} for call in tool_calls]
+    names = names_of_ids([str(call.get("id") or "") for call in given])
+    for number, (name, call) in enumerate(zip(names, given, strict=True), start=1):
         function = call.get("function")
         text = function.get("arguments") if isinstance(function, Mapping) else None
         tool = function.get("name") if isinstance(function, Mapping) else None
@@ -54,6 +56,16 @@ def names_of_ids(ids: Sequence[str]) -> list[str]:
     return names
 
 
+def _depth(value: Any) -> int:
+    """How many lists and objects stand in each other, as far as that matters."""
+    depth, inner = 0, [value]
+    while inner and depth <= DEEPEST:
+        depth += 1
+        parts = (each.values() if isinstance(each, dict) else each for each in inner if isinstance(each, dict | list))
+        inner = [each for part in parts for each in part if isinstance(each, dict | list)]
+    return depth
+
+
 def _arguments(compiler: Compiler, place: Place, tool: str, text: str) -> dict[str, Any] | None:
     hint = 'write one object, as in {"path": "src"}'
     try:
@@ -64,6 +76,9 @@ def _arguments(compiler: Compiler, place: Place, tool: str, text: str) -> dict[s
     except (ValueError, RecursionError) as error:
         compiler.errors.append(place.fault("syntax", f"the arguments of {tool} cannot be read: {error}", hint))
     else:
+        if _depth(value) > DEEPEST:
+            compiler.errors.append(place.fault("too-deep", f"the arguments of {tool} are nested too deeply", hint))
+            return None
         if isinstance(value, dict):
             return value
         compiler.errors.append(place.fault("syntax", f"the arguments of {tool} are not an object", hint))

@@ -57,6 +57,10 @@ def test_the_plan_of_the_documentation_is_one_for_the_tools_of_a_trajectory(runo
     assert shown.returncode == 0, shown.stderr
     assert "waits: uses hits, writes after read body" in shown.stdout
     assert "critical path (*): hits -> body -> fix -> tests" in shown.stdout
+    tools = tmp_path / "tools.toml"
+    tools.write_text(text.split("```toml\n")[1].split("```")[0])
+    assert "hits -> body -> fix -> tests" in runoff("plan", plan, "--tools", tools).stdout
+    assert "the plan or the tools, not both" in runoff("plan", "-", "--tools", "-").stderr
 
 
 @pytest.mark.parametrize("arguments", [["plan"], ["plan", "nothing"], ["plan", "nothing", "--tools", "nothing"]])

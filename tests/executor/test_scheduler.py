@@ -483,3 +483,23 @@ async def test_when_a_plans_time_is_over_before_it_is_written_that_is_told_and_i
     assert others() == set()
     assert not execution.ok
     assert isinstance(execution.stream_error, CallTimeout)
+
+
+async def test_a_listener_that_raises_what_no_future_can_hold_ends_the_plan() -> None:
+    def listener(kind: str, data: dict[str, Any]) -> None:
+        raise StopIteration
+
+    plan = compile_plan("a = give(of=1)\n", TOOLS)
+    async with asyncio.timeout(5):
+        with pytest.raises(RuntimeError, match="what listens to the plan"):
+            await Scheduler({"give": give}, listener=listener).run(plan)
+
+
+async def test_a_result_that_cannot_be_shown_in_a_text_costs_no_report() -> None:
+    async def hold(_: Value) -> int:
+        return 10**5000
+
+    execution = await run('a = hold()\nfinish(answer=f"{a}")\n', hold=hold)
+    assert statuses(execution) == {"a": "ok"}
+    assert execution.answer is None
+    assert isinstance(execution.stream_error, BadReference)

@@ -192,3 +192,21 @@ def test_many_waiting_for_many_need_few_edges() -> None:
 def test_a_number_that_python_cannot_write_down_is_a_fault(use: str) -> None:
     text = "a = grep(pattern='x')\nb = read(" + use.format("0x" + "f" * 5000) + ")"
     assert ("not-a-value", 2) in faults(text)
+
+
+def test_many_faults_are_told_in_time_that_does_not_grow_with_their_square() -> None:
+    for text in (f"x = grep({'a, ' * 20_000}a)", "".join(f"v{n} = read(path=nothing{n})\n" for n in range(3000))):
+        with pytest.raises(CompileErrors) as refused:
+            compile_plan(text, TOOLS)
+        hints = [each.hint for each in refused.value.errors if each.code == "unknown-name"]
+        assert len(refused.value.errors) <= 3000
+        assert not any(hints[50:])
+    with pytest.raises(CompileErrors) as refused:
+        compile_plan(f"x = grep({'a, ' * 100}a)", TOOLS)
+    assert len(refused.value.errors) == 20
+
+
+def test_a_faulty_line_is_shown_without_its_control_characters() -> None:
+    with pytest.raises(CompileErrors) as refused:
+        compile_plan('a = grep(pattern="\x1b[2J" + 1)', TOOLS)
+    assert "\x1b" not in str(refused.value)

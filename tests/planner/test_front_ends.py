@@ -6,6 +6,7 @@ import json
 import random
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -203,3 +204,15 @@ def _members(body: str) -> str:
     if body.startswith("^"):
         return "".join(char for char in "ab 'é#{}()[]\n" if char not in body[1:])
     return re.sub(r"(.)-(.)", lambda m: "".join(map(chr, range(ord(m[1]), ord(m[2]) + 1))), body)
+
+
+@pytest.mark.parametrize("call", [None, 7, "read", {}, {"function": None}, {"function": {"name": 1}}])
+def test_what_is_no_tool_call_is_a_fault(call: Any) -> None:
+    with pytest.raises(CompileErrors, match="no function with a name"):
+        compile_tool_calls([call], TOOLS)
+
+
+def test_arguments_that_are_nested_too_deeply_are_a_fault() -> None:
+    arguments = '{"of": ' + "[" * 900 + "]" * 900 + "}"
+    with pytest.raises(CompileErrors, match="nested too deeply"):
+        compile_tool_calls([{"id": "a", "function": {"name": "think", "arguments": arguments}}], TOOLS)
