@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ import pytest
 from workspaces import Live, SandboxSpec, reap
 from workspaces.sandbox.bubblewrap import Bubblewrap
 from workspaces.sandbox.cgroups import hierarchies
+from workspaces.sandbox.link import ProcessChannel
 
 pytestmark = pytest.mark.bubblewrap
 
@@ -45,6 +47,34 @@ async def test_a_start_that_is_cancelled_at_any_moment_leaves_no_process(live: L
         assert time.monotonic() - began < 5
         assert marked(live.owner) == []
         assert list(live.root.glob("*.json")) == []
+    await provider.close()
+
+
+async def test_a_command_whose_caller_is_cancelled_before_it_has_begun_does_not_run(
+    live: Live, workspace: Path
+) -> None:
+    """The request is in the pipe already, which the supervisor, held up, has not read."""
+    provider = Bubblewrap(live)
+    sandbox = await provider.start(SandboxSpec(workspace))
+    assert provider._link is not None
+    channel = provider._link._channel
+    assert isinstance(channel, ProcessChannel)
+    argv = ["sh", "-c", "exec sleep 600", *(["x" * 100_000] * 4)]
+    channel._process.send_signal(signal.SIGSTOP)
+    try:
+        running = asyncio.create_task(sandbox.exec(argv))
+        await asyncio.sleep(0.1)
+        assert not running.done()
+        running.cancel()
+        await asyncio.sleep(0.1)
+    finally:
+        channel._process.send_signal(signal.SIGCONT)
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(running, 10)
+    await asyncio.sleep(0.5)
+    listed = await sandbox.exec(["sh", "-c", "cat /proc/[0-9]*/comm"])
+    assert listed.stdout.split().count(b"sleep") == 1  # process 1's own
+    await sandbox.close()
     await provider.close()
 
 

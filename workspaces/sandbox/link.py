@@ -210,6 +210,9 @@ class Link:
         self._executions[execution.number] = execution
         try:
             await self.send("X", execution.number, json.dumps({**request, "stream": stream}).encode())
+        except asyncio.CancelledError:
+            await execution.kill()  # the request is on its way all the same
+            raise
         except BaseException:
             del self._executions[execution.number]
             raise
