@@ -27,7 +27,10 @@ class LimitExceeded(MemoryRoomError):
     """
 
     def __init__(self, kind: str, limit: float, used: float, where: str) -> None:
-        super().__init__(f"{where}: the budget's {kind} is used up ({used:g} of {limit:g})")
+        name, unit = (
+            (kind.removesuffix("_s"), " s") if kind.endswith("_s") else (kind, "")
+        )  # as a budget's text names it
+        super().__init__(f"{where}: the budget's {name} is used up ({used:g} of {limit:g}{unit})")
         self.kind = kind
         self.limit = limit
         self.used = used
