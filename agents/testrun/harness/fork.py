@@ -133,7 +133,9 @@ class Family:
         while self.remaining and not (ended or again):
             if not select.select([source], [], [], POLL_S)[0]:
                 late = time.monotonic() > deadline
-                if late or _has_exited(pid):
+                if late or (
+                    _has_exited(pid) and not select.select([source], [], [], 0)[0]
+                ):  # its last words may just be there
                     break
                 continue
             chunk = os.read(source, 1 << 16)
