@@ -51,7 +51,9 @@ def plan_schema(tools: Iterable[ToolSpec], *, most_calls: int = 16) -> dict[str,
     """
     tools = _callable(tools)
     parts = "".join(rf"|\.{field}" for field in _result_fields(tools))
-    ref = _object({"ref": {"type": "string", "pattern": rf"^{_NAME}(\[-?[0-9]{{1,4}}\]{parts}){{0,4}}$"}}, ["ref"])
+    ref = _object(
+        {"ref": {"type": "string", "pattern": rf"^{_NAME}(\[-?(0|[1-9][0-9]{{0,3}})\]{parts}){{0,4}}$"}}, ["ref"]
+    )
     calls = []
     definitions: dict[str, Any] = {}
     for tool in tools:
@@ -97,7 +99,7 @@ def grammar(tools: Iterable[ToolSpec], *, most_calls: int = 16, longest_text: in
     rules += [f"{_rule(tool)} ::= {_call(tool)}" for tool in tools]
     rules += [
         "name ::= [a-z] [a-z_]{0,16} [0-9]{1,3}",  # a digit, so that no keyword of Python is one
-        f'part ::= {fields}"[" "-"? [0-9]{{1,4}} "]"',
+        f'part ::= {fields}"[" "-"? ("0" | [1-9] [0-9]{{0,3}}) "]"',
         "ref ::= name part{0,4}",
         f'text ::= "\\"" ([^"\\\\\\n] | "\\\\" ["\\\\nt]){often} "\\""',
         f'long ::= "\\"\\"\\"" ([^"\\\\] | "\\\\" ["\\\\nt]){often} "\\"\\"\\""',

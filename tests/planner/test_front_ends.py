@@ -216,3 +216,11 @@ def test_arguments_that_are_nested_too_deeply_are_a_fault() -> None:
     arguments = '{"of": ' + "[" * 900 + "]" * 900 + "}"
     with pytest.raises(CompileErrors, match="nested too deeply"):
         compile_tool_calls([{"id": "a", "function": {"name": "think", "arguments": arguments}}], TOOLS)
+
+
+def test_no_index_begins_with_a_zero() -> None:
+    assert '"[" "-"? ("0" | [1-9] [0-9]{0,3}) "]"' in grammar(TOOLS)
+    written = json.dumps(plan_schema(TOOLS)).replace("\\\\", "\\")
+    pattern = max(re.findall(r"\^\[a-z\][^\"]*\$", written), key=len)  # a reference's, not a name's
+    assert re.fullmatch(pattern, "hits1[0][-12]")
+    assert not re.fullmatch(pattern, "hits1[0349]")
