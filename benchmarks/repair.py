@@ -74,7 +74,7 @@ async def measure(folder: Path, state: Path, arguments: argparse.Namespace) -> R
         with Store.open(state) as store:
             outcome = await resolve(request, settings, store)
             wall, cpu = time.monotonic() - began, cpu_s() - cpu_began
-            patched = files_of_candidates(outcome, store)
+            patched = patches(outcome, store)
     places = []
     ranked = [each for each in outcome.verdict.candidates if each.rank is not None]
     told = (folder / "heldout").is_dir()
@@ -104,16 +104,13 @@ def cpu_s() -> float:
     return sum(each.ru_utime + each.ru_stime for each in used)
 
 
-def files_of_candidates(outcome: Outcome, store: Store) -> dict[str, dict[str, bytes]]:
-    """Candidate -> path -> content, from the journal."""
+def patches(outcome: Outcome, store: Store) -> dict[str, bytes]:
+    """Candidate -> its patch, from the journal."""
     events = [event for event in Journal(store, outcome.run_id).events() if event.kind == "candidate"]
-    return {
-        event.data["id"]: {path: store.files.get(digest) for path, digest in event.data["files"].items()}
-        for event in events
-    }
+    return {event.data["id"]: store.files.get(event.data["patch"]) for event in events}
 
 
-async def is_correct(folder: Path, files: dict[str, bytes], state: Path, python: Path) -> bool:
+async def is_correct(folder: Path, patch: bytes, state: Path, python: Path) -> bool:
     """Whether a patched program passes the held-out tests, in a sandbox."""
     interpreter = find_interpreter(python)
     live = Live.open(state)
@@ -122,8 +119,7 @@ async def is_correct(folder: Path, files: dict[str, bytes], state: Path, python:
         with live.directory("score") as workspace:
             shutil.copytree(folder / "repo", workspace / "program")
             shutil.copytree(folder / "heldout", workspace / "heldout", ignore=shutil.ignore_patterns("*.txt"))
-            for path, content in files.items():
-                (workspace / "program" / path).write_bytes(content)
+            subprocess.run(["git", "apply", "-"], input=patch, cwd=workspace / "program", check=True)
             subprocess.run(["chmod", "-R", "a+rwX", workspace], check=True)
             sandbox = await provider.start(SandboxSpec(workspace, readonly=interpreter.readonly, limits=Limits()))
             argv = [str(interpreter.program), "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "heldout"]
