@@ -22,8 +22,10 @@ async def checkpoints(state_dir: Path) -> AsyncIterator[AsyncSqliteSaver]:
     Who is cancelled while the file is being opened or closed waits for the end of that: the library's thread would speak
     to an event loop that is no longer there.
     """
-    file = AsyncSqliteSaver.from_conn_string(str(state_dir / "checkpoints.db"))
+    path = state_dir / "checkpoints.db"
     try:
+        await asyncio.to_thread(_try_to_open, path)
+        file = AsyncSqliteSaver.from_conn_string(str(path))
         opening = asyncio.ensure_future(file.__aenter__())
         try:
             yield await asyncio.shield(opening)
@@ -35,6 +37,11 @@ async def checkpoints(state_dir: Path) -> AsyncIterator[AsyncSqliteSaver]:
                 closing.result()
     except sqlite3.Error as error:
         raise StoreUnusable.because(state_dir, "written", error) from error
+
+
+def _try_to_open(path: Path) -> None:
+    """Raises what SQLite says, before the library begins a thread for it that it would not wait for."""
+    sqlite3.connect(path).close()
 
 
 async def _to_its_end(work: asyncio.Future[Any]) -> None:

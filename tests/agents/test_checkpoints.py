@@ -36,7 +36,9 @@ def test_who_is_cancelled_at_any_moment_leaves_no_thread_behind(tmp_path: Path, 
 
 
 async def test_a_file_that_cannot_be_opened_is_told_with_its_place_and_a_remedy(tmp_path: Path) -> None:
+    before = set(threading.enumerate())
     (tmp_path / "checkpoints.db").mkdir()
     with pytest.raises(StoreUnusable, match=f"{tmp_path} cannot be written: unable to open .* RUNOFF_STATE_DIR"):
         async with checkpoints(tmp_path) as saver:
             await saver.setup()
+    assert not [thread for thread in set(threading.enumerate()) - before if "connection" in thread.name]
