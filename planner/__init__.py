@@ -19,7 +19,7 @@ from planner.explain import ExplainedCall, Explanation, Timing, explain, with_ti
 from planner.jsonplan import compile_json
 from planner.plan import Call, End, Plan, Reference, Template, Why, references, statement_text
 from planner.render import FORMATS
-from planner.toolcalls import compile_tool_calls
+from planner.toolcalls import compile_tool_calls, names_of_ids
 from planner.toolfile import ToolFileError, read_tools
 from planner.tools import ALL, EXCLUSIVE, PURE, VOLATILE, Effect, Effects, Resource, ToolSpec, always, paths_of, touches
 
@@ -52,6 +52,7 @@ __all__ = [
     "compile_tool_calls",
     "explain",
     "grammar",
+    "names_of_ids",
     "openai_tools",
     "paths_of",
     "plan_schema",

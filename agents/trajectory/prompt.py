@@ -117,12 +117,10 @@ def _tool_exchange(said: Said, told: str) -> list[dict[str, Any]]:
         {"id": c["id"], "type": "function", "function": {"name": c["name"], "arguments": c["arguments"]}}
         for c in said.tool_calls
     ]
-    outcomes = dict(
-        zip((c["id"] for c in said.tool_calls if c["name"] != "finish"), (o for *_, o in said.results), strict=False)
-    )
+    outcomes = {name: outcome for name, _, outcome in said.results}
     messages: list[dict[str, Any]] = [{"role": "assistant", "content": said.text or None, "tool_calls": calls}]
     for call in said.tool_calls:
-        content = outcomes.get(call["id"], "the same as an equal call above")
+        content = outcomes.get(call["call"], "not run: an equal call above has the result, or nothing needs it")
         if call["name"] == "finish":
             content = observation(Said(end="finish", ok=said.ok), "")
         messages.append(

@@ -12,7 +12,7 @@ from agents.models import Delta, ModelAnswer, ModelRequest
 from agents.tools.results import Result, TestReport
 from agents.trajectory.said import Said, TestRun
 from executor import CallReport, Execution, ExecutorError, compile_stream
-from planner import Call, CompileErrors, Compiler, Plan, compile_tool_calls, statement_text
+from planner import Call, CompileErrors, Compiler, Plan, compile_tool_calls, names_of_ids, statement_text
 
 if TYPE_CHECKING:
     from agents.trajectory.workbench import Workbench
@@ -97,7 +97,12 @@ async def _in_tool_calls(bench: Workbench, request: ModelRequest) -> Said:
     except CompileErrors as errors:
         return Said(answer.text, faults=_faults(errors), prompt_tokens=answer.usage.total)
     said = _said(answer, {call.name: call for call in plan.calls}, await bench.execute(plan))
-    return replace(said, tool_calls=tuple({"id": c.id, "name": c.name, "arguments": c.arguments} for c in asked))
+    names = names_of_ids([each.id for each in asked])
+    told = (
+        {"id": c.id, "name": c.name, "arguments": c.arguments, "call": call}
+        for c, call in zip(asked, names, strict=True)
+    )
+    return replace(said, tool_calls=tuple(told))
 
 
 def _said(answer: ModelAnswer, calls: Mapping[str, Call], execution: Execution) -> Said:

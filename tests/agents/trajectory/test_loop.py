@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -226,3 +228,24 @@ async def test_what_was_looked_up_in_the_base_commit_is_not_looked_up_again(open
     ended = await bench.run(script, number=2, memo=memo)
     assert (memo.misses, memo.hits) == (2, 2)
     assert b"-    return sum(prices) - discount * len(prices)" in ended.patch
+
+
+async def test_each_tool_call_is_answered_with_its_own_result_also_where_equal_ones_are_merged(
+    open_bench: Open,
+) -> None:
+    bench = await open_bench(FILES)
+    asked: list[ModelRequest] = []
+
+    def script(request: ModelRequest) -> dict[str, Any]:
+        asked.append(request)
+        if request.step:
+            return {"text": "Done.", "tool_calls": [{"id": "f", "name": "finish", "arguments": "{}"}]}
+        paths = {"one": "shop/price.py", "two": "shop/price.py", "three": "shop/cart.py"}
+        calls = [{"id": id, "name": "read", "arguments": json.dumps({"path": path})} for id, path in paths.items()]
+        return {"text": "Look.", "tool_calls": calls}
+
+    await bench.run(script, form="tools")
+    answers = {each["tool_call_id"]: each["content"] for each in asked[1].messages if each["role"] == "tool"}
+    assert "def total" in answers["one"]
+    assert "an equal call above" in answers["two"]
+    assert "def checkout" in answers["three"]
