@@ -72,9 +72,8 @@ class VllmServer:
     def _is_vllm(entry: Path) -> bool:
         return str(PLACE / "venv").encode() in (entry / "cmdline").read_bytes().split(b"\0serve\0")[0]
 
-    def kill_api_server(self) -> int:
-        """SIGKILL, as the kernel does when memory runs out; returns how `runoff model serve` ended."""
-        os.kill(self.processes()[0], signal.SIGKILL)
+    def ended(self) -> int:
+        """Wait until `runoff model serve` has ended by itself; returns its exit status."""
         assert self._process is not None
         return self._process.wait(60)
 

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic
 
 from agents.errors import ModelError, ServerNotStarted
@@ -82,13 +83,14 @@ async def serve(serving: Serving, on_progress: Progress | None = None) -> AsyncI
     _must_be_free(serving)
     inherit_orphans()
     before = descendants(os.getpid())
-    process = await _start(serving)
-    server = Server(serving, process)
-    try:
-        await _healthy(server, process, on_progress)
-        yield server
-    finally:
-        await asyncio.shield(asyncio.ensure_future(_stop(process, before)))
+    with TemporaryDirectory(prefix="runoff-vllm-") as scratch:  # its sockets, which it leaves when it is killed
+        process = await _start(serving, scratch)
+        server = Server(serving, process)
+        try:
+            await _healthy(server, process, on_progress)
+            yield server
+        finally:
+            await asyncio.shield(asyncio.ensure_future(_stop(process, before)))
 
 
 def find_vllm(given: Path | None = None) -> list[str]:
@@ -111,7 +113,7 @@ def find_vllm(given: Path | None = None) -> list[str]:
     )
 
 
-async def _start(serving: Serving) -> asyncio.subprocess.Process:
+async def _start(serving: Serving, scratch: str) -> asyncio.subprocess.Process:
     try:
         serving.log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = os.open(serving.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
@@ -123,7 +125,7 @@ async def _start(serving: Serving) -> asyncio.subprocess.Process:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=handle,
             stderr=handle,
-            env={**ENVIRONMENT, **os.environ},
+            env={**ENVIRONMENT, **os.environ, "TMPDIR": scratch},
             start_new_session=True,  # Ctrl-C is for Runoff, which ends the server in order
             preexec_fn=end_with_parent,
         )

@@ -2,13 +2,15 @@
 
 import asyncio
 import json
+import os
+import signal
 import time
 from collections.abc import AsyncIterator
 
 import pytest
 
 from agents.errors import NoSuchModel, PromptTooLong, RequestRefused
-from agents.models import CALLED, FAILED, Admission, Model, ServerLoad
+from agents.models import CALLED, FAILED, Admission, Delta, Model, ServerLoad
 from agents.models.load import open_model
 from agents.settings import Settings
 from tests.agents.models.conftest import Books, Heard, asks
@@ -140,12 +142,19 @@ async def test_admission_learns_what_the_cache_holds(model: Model) -> None:
 
 async def test_a_killed_server_that_comes_back_is_waited_for(vllm: VllmServer, model: Model, books: Books) -> None:
     heard = Heard()
-    long = asks(max_tokens=2000, grammar='root ::= "a" root | "b" root')
-    call = asyncio.create_task(model.complete(long, on_delta=heard))
-    while len(heard.texts.get(0, "")) < 10:
-        await asyncio.sleep(0.01)
     processes = vllm.processes()
-    assert await asyncio.to_thread(vllm.kill_api_server) == 1
+    killed = False
+
+    def kill_at_the_tenth_letter(delta: Delta, /) -> None:
+        nonlocal killed
+        heard(delta)
+        if not killed and len(heard.texts[0]) >= 10:
+            killed = True
+            os.kill(processes[0], signal.SIGKILL)  # as the kernel does when memory runs out
+
+    long = asks(max_tokens=2000, grammar='root ::= "a" root | "b" root')
+    call = asyncio.create_task(model.complete(long, on_delta=kill_at_the_tenth_letter))
+    assert await asyncio.to_thread(vllm.ended) == 1
     assert "died with status -9" in vllm.output.read_text()
     assert not set(processes) & set(vllm.processes())  # the engine did not outlive it
     await asyncio.to_thread(vllm.start)
