@@ -5,11 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
-from agents.repair.behaviour import behaviours
+from agents.questions import Answered
+from agents.repair.behaviour import Split, behaviours
 from agents.testrun import BaseRun, Example, Limit, TestSession
 from agents.testrun.baserun import Coverage
 from memory import Bill
-from selection import Ballot, Candidate, Dropped, EquivalenceClass, Probe, Verdict, classify, count, decide, drop
+from selection import (
+    Ballot,
+    Candidate,
+    Dropped,
+    EquivalenceClass,
+    Probe,
+    Question,
+    Verdict,
+    behave_alike,
+    classify,
+    count,
+    decide,
+    drop,
+)
 
 EXAMPLE_LIMIT = Limit(1.0, 10.0)
 
@@ -23,6 +37,10 @@ class Evidence:
     examples: tuple[Example, ...] = ()
     candidates: dict[str, Candidate] = field(default_factory=dict)
     outcomes: dict[str, Mapping[str, bool]] = field(default_factory=dict)  # candidate id -> test -> passed; {}: all
+    splits: tuple[Split, ...] = ()  # inputs on which candidates differ
+    asked: list[Question] = field(default_factory=list)
+    answers: list[Answered] = field(default_factory=list)
+    unanswered: Question | None = None  # what nobody was asked, though the answer would tell candidates apart
     _examples_met: dict[str, list[bool]] = field(default_factory=dict)  # class id -> for each example
     _examined: frozenset[str] = frozenset()
 
@@ -31,6 +49,11 @@ class Evidence:
         if self.base is None:
             return []
         notes = []
+        if self.unanswered is not None:
+            results = " or ".join(answer.result for answer in self.unanswered.answers)
+            notes.append(
+                f"candidates that passed every test differ: {self.unanswered.call} is {results}; --ask lets you say"
+            )
         if slow := len(self.base.slow):
             notes.append(f"{slow} tests take too long to be run on base; the patch had to pass them all the same")
         if unstable := self.base.unstable:
@@ -52,9 +75,10 @@ class Evidence:
             if self.examples and each.id not in self._examples_met:
                 self._examples_met[each.id] = await self._met(session, each.representative)
         found = await behaviours(session, self.base, self.coverage, [each.representative for each in classes])
+        self.splits = found.splits
         for each in classes:
             for member in each.members:
-                self.candidates[member.id] = replace(member, behaviour=found.get(each.representative.id))
+                self.candidates[member.id] = replace(member, behaviour=found.digests.get(each.representative.id))
         self._examined = frozenset(each.id for each in classes)
 
     async def _met(self, session: TestSession, candidate: Candidate) -> list[bool]:
@@ -62,6 +86,13 @@ class Evidence:
         report = await session.examples(self.examples, EXAMPLE_LIMIT, edits)
         met = {outcome.unit for outcome in report.outcomes if outcome.status == "passed"}
         return [str(place) in met for place in range(len(self.examples))]
+
+    def rivals(self) -> tuple[EquivalenceClass, ...]:
+        """The classes between which nothing but the policy's own order decides; none where they all behave alike."""
+        classes, _ = self.standing()
+        eligible = [each for each in count(classes, *self._count(classes)) if each.eligible]
+        best = [each.of for each in eligible if each.examples_missed == eligible[0].examples_missed]
+        return () if len(best) < 2 or behave_alike(best) else tuple(best)
 
     def verdict(self, *, stopped: str, bill: Bill) -> Verdict:
         """The best that can be said now."""
@@ -92,6 +123,11 @@ class Evidence:
                 if each.id in self._examples_met:
                     outcome = "passed" if self._examples_met[each.id][place] else "failed"
                     ballots.append(Ballot(probe.id, each.id, outcome))  # type: ignore[arg-type]
+        for answered in self.answers:
+            probe = Probe(f"{answered.by} says: {answered.example}", "example")
+            probes.append(probe)
+            concerned = [each.id for each in classes if each.id in answered.question.classes]
+            ballots += [Ballot(probe.id, each, "passed" if answered.passed(each) else "failed") for each in concerned]
         return probes, ballots
 
     def _passed(self, of: EquivalenceClass) -> Callable[[str], bool]:

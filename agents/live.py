@@ -16,6 +16,7 @@ from agents.checkpoints import checkpoints
 from agents.errors import NotPython
 from agents.evidence import Evidence
 from agents.policy import Policy
+from agents.questions import Asker
 from agents.request import Request
 from agents.settings import Settings
 from agents.testrun import TestSession, parse_command
@@ -58,6 +59,7 @@ class LiveRun:
     workers: list[TestSession] = field(default_factory=list)
     starting: int = 0  # workers that are there or on their way
     policy: Policy | None = None
+    person: Asker | None = None
     _found: tuple[str, tuple[Path, ...]] | None = None
 
     async def open(self) -> None:

@@ -33,6 +33,7 @@ class Request(BaseModel):
     python: Path | None = Field(None, description="the interpreter that runs the tests, as the sandbox sees it")
     model: str | None = Field(None, description="a model's name, scripted:FILE or replay:DIR; none: the repair policy")
     base_url: str | None = Field(None, description="where the model is served, …/v1; commas separate several replicas")
+    ask: bool = Field(False, description="where candidates still differ in the end, wait for a person's answer")
     record: Path | None = Field(None, description="a directory for the record of every call of the model")
 
     @field_validator("issue")

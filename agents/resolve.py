@@ -1,6 +1,6 @@
 """The root graph: how a Run goes from a Request to a Verdict.
 
-    prepare -> localise -> wave -> ballots -> decide -> wave | finish
+    prepare -> localise -> wave -> ballots -> decide -> wave | runoff -> finish
 
 A checkpoint holds plain data: how many proposals were tried and what was found. What a process holds open (sandboxes,
 sessions) is in the LiveRun, which `prepare` and `localise` make anew when a Run is resumed. However a Run ends, by its
@@ -13,8 +13,8 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
@@ -24,11 +24,14 @@ from langgraph.runtime import Runtime
 from agents.checkpoints import checkpoints
 from agents.evidence import Evidence
 from agents.firstplan import run_first_plan
+from agents.held import held
 from agents.live import LiveRun, live_run
 from agents.modelplan import run_model_plan
 from agents.policy import Found
+from agents.questions import Asker
 from agents.repair import EXECUTIONS
 from agents.request import Request
+from agents.runoff import restore_answers, run_off
 from agents.settings import Settings
 from memory import OPENED, SELECTION, Amounts, Budget, Event, Journal, Ledger, LimitExceeded, Runs, Store, StoreUnusable
 from selection import Candidate, Change, Progress, Provenance, Verdict, behave_alike, next_step
@@ -37,7 +40,6 @@ from workspaces import PatchError, patched_files
 WAVE_TRIES = 150
 WAVE_S = 10.0
 REPORT_S = 0.5  # between two events of progress
-NOTHING = Amounts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,10 @@ async def resolve(
     run_id: str | None = None,
     stop: asyncio.Event | None = None,
     on_event: Callable[[Event], None] | None = None,
+    ask: Asker | None = None,
 ) -> Outcome:
     """Resolve one Issue. `run_id`: a Run that was created before, or an interrupted one that goes on where it was.
+    `ask`: a person who may know which of several results is right.
 
     Raises what bad input raises (AgentError, WorkspaceError), after it was journaled; where the search had begun, the
     Run can then go on. An error after a candidate was found ends the Run with the best so far, as setting `stop` does.
@@ -87,6 +91,7 @@ async def resolve(
     evidence = Evidence()
     try:
         async with live_run(run_id, request, settings, store, journal, ledger, evidence) as live:
+            live.person = ask
             why, interrupted = await _until_stopped(_walk(live), stop, ledger.wall_left_s("repair"))
             if not interrupted:
                 await _gather_late(live)
@@ -162,14 +167,15 @@ async def _forget(settings: Settings, run_id: str) -> None:
 
 def _graph() -> StateGraph[State, LiveRun, State, State]:
     graph = StateGraph(State, context_schema=LiveRun)
-    for node in (prepare, localise, wave, ballots, decide, finish):
+    for node in (prepare, localise, wave, ballots, decide, runoff, finish):
         graph.add_node(node.__name__, node)
     graph.add_edge(START, "prepare")
     graph.add_edge("prepare", "localise")
     graph.add_edge("localise", "wave")
     graph.add_edge("wave", "ballots")
     graph.add_edge("ballots", "decide")
-    graph.add_conditional_edges("decide", lambda state: state["step"], ["wave", "finish"])
+    graph.add_conditional_edges("decide", lambda state: state["step"], ["wave", "runoff"])
+    graph.add_edge("runoff", "finish")
     graph.add_edge("finish", END)
     return graph
 
@@ -183,12 +189,13 @@ async def prepare(state: State, runtime: Runtime[LiveRun]) -> State:
 async def localise(state: State, runtime: Runtime[LiveRun]) -> State:
     """The Run's first plan: checkout, base run, coverage, suspects; then what an earlier process found, if one did."""
     live = runtime.context
-    async with _held(live, "localise"):
+    async with held(live, "localise"):
         first = run_first_plan if live.request.model is None else run_model_plan
         await first(live, tried=state.get("tried", 0))
     for note in live.evidence.notes():
         live.journal.append("note", {"text": note})
     live.evidence.candidates |= {row["id"]: _candidate(live, row) for row in state.get("found", [])}
+    restore_answers(live)
     return {}
 
 
@@ -199,12 +206,12 @@ async def wave(state: State, runtime: Runtime[LiveRun]) -> State:
     found, search_s = list(state.get("found", [])), state.get("search_s", 0.0)
     tries = int(min(WAVE_TRIES, live.ledger.left("candidates", "repair")))
     started = reported = time.monotonic()
-    async with _held(live, "repair", Amounts(candidates=tries)) as held:
-        wall_s = min(WAVE_S, live.ledger.wall_left_s("repair"), held.room_s / 2)
+    async with held(live, "repair", Amounts(candidates=tries)) as stage:
+        wall_s = min(WAVE_S, live.ledger.wall_left_s("repair"), stage.room_s / 2)
         async with aclosing(policy.wave(executions=tries, wall_s=wall_s)) as events:
             async for event in events:
                 now = time.monotonic()
-                held.candidates += event.executions
+                stage.candidates += event.executions
                 if isinstance(event, Found):
                     await asyncio.to_thread(_check, live, event.candidate)
                     found.append(_row(live, event, search_s + now - started))
@@ -225,38 +232,8 @@ async def ballots(state: State, runtime: Runtime[LiveRun]) -> State:
 async def _gather(live: LiveRun) -> None:
     if not live.workers:
         return
-    async with _held(live, SELECTION):
+    async with held(live, SELECTION):
         await live.evidence.gather(live.workers[0])
-
-
-@dataclass(slots=True)
-class _Held:
-    """A stage that holds the sandboxes. room_s: seconds until it is ended. candidates: how many it has tried."""
-
-    room_s: float
-    candidates: int = 0
-
-
-@asynccontextmanager
-async def _held(live: LiveRun, stage: str, amounts: Amounts = NOTHING) -> AsyncIterator[_Held]:
-    """Hold the sandboxes for a stage: set aside what it asks for and all the sandbox seconds that are left to it, end
-    it when those are over, and put on the bill what it took. Raises LimitExceeded."""
-    reservation = live.ledger.reserve(stage, amounts, all_of="sandbox_s")
-    limited = live.ledger.budget.sandbox_s is not None
-    # all workers are held; a tenth is for the clean-up of what runs in the end
-    held = _Held(0.9 * reservation.amounts.sandbox_s / live.settings.workers if limited else math.inf)
-    started = time.monotonic()
-    try:
-        async with asyncio.timeout(held.room_s if limited else None) as timer:
-            yield held
-    except TimeoutError as error:
-        if not timer.expired():
-            raise
-        limit = live.ledger.budget.limit("sandbox_s")
-        raise LimitExceeded("sandbox_s", limit, limit - live.ledger.left("sandbox_s", SELECTION), stage) from error
-    finally:
-        held_s = live.starting * (time.monotonic() - started)
-        live.ledger.settle(reservation, Amounts(candidates=held.candidates, sandbox_s=held_s))
 
 
 async def decide(state: State, runtime: Runtime[LiveRun]) -> State:
@@ -277,7 +254,17 @@ async def decide(state: State, runtime: Runtime[LiveRun]) -> State:
         )
     )
     live.journal.append("decision", {"action": decision.action, "why": decision.why})
-    return {"step": "wave" if decision.action == "sample" else "finish", "stopped": decision.why}
+    return {"step": "wave" if decision.action == "sample" else "runoff", "stopped": decision.why}
+
+
+async def runoff(state: State, runtime: Runtime[LiveRun]) -> State:
+    """Where candidates that passed everything still differ, ask who knows which of them is right."""
+    live = runtime.context
+    try:
+        await run_off(live, [("the person asked", live.person)] if live.person else [])
+    except LimitExceeded as limit:
+        live.journal.append("note", {"text": f"no more was asked: {limit}"})
+    return {}
 
 
 async def finish(state: State, runtime: Runtime[LiveRun]) -> State:

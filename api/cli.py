@@ -17,6 +17,7 @@ import typer
 from agents.request import Request
 from agents.settings import Settings
 from api import model_commands, report
+from api.ask import AskOnTerminal
 from api.errors import BAD_INPUT, USAGE_ERROR, one_line, usage
 from api.files import check_output, read_issue, write_output
 from api.plain import plain
@@ -89,6 +90,12 @@ def resolve_command(
             help="where every call of the model is recorded [default: in the state directory; see runoff replay]"
         ),
     ] = None,
+    ask: Annotated[
+        bool,
+        typer.Option(
+            "--ask", help="where patches that pass all tests still differ, ask which result is right (3 times at most)"
+        ),
+    ] = False,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="a directory for patch.diff, verdict.json, journal.jsonl")
     ] = None,
@@ -101,6 +108,10 @@ def resolve_command(
     small faults in Python code that make pytest tests fail.
     """
     settings = Settings()
+    if ask and issue == "-":
+        raise typer.BadParameter(
+            "standard input holds the issue; give its text or a file, so that you can answer", param_hint="--ask"
+        )
     request = Request(
         repo=repo,
         issue=read_issue(issue),
@@ -112,6 +123,7 @@ def resolve_command(
         python=python,
         model=model,
         base_url=base_url,
+        ask=ask,
         record=record and record.absolute(),
     )
     check_output(output)
@@ -341,4 +353,5 @@ async def _until_interrupted(
 
     stop = asyncio.Event()
     interrupts.pass_on(stop)
-    return await resolve(request, settings, store, run_id=run_id, stop=stop, on_event=view)
+    ask = AskOnTerminal(report.console(stderr=True), view) if request.ask else None
+    return await resolve(request, settings, store, run_id=run_id, stop=stop, on_event=view, ask=ask)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -41,6 +42,13 @@ def _turn(data: Mapping[str, Any]) -> str:
     return f"trajectory {data['trajectory']}: {what}" + (f"; tests: {tests}" if tests else "")
 
 
+def _answered(data: Mapping[str, Any]) -> str:
+    choice = data["choice"]
+    if choice is None:
+        return "nobody knows"
+    return f"{data['by']} says: {data['answers'][choice]['result'] if choice >= 0 else 'none of them'}"
+
+
 _ACTIONS = {"sample": "searching on", "stop": "stopping"}
 _LINES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "run.opened": _started,
@@ -50,6 +58,7 @@ _LINES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "localised": _localised,
     "trajectory.turn": _turn,
     "candidate": lambda data: f"candidate {data['id']}: {data['step']}",
+    "answer": _answered,
     "decision": lambda data: f"{_ACTIONS[data['action']]}: {data['why']}",
     "note": lambda data: f"note: {data['text']}",
 }
@@ -72,6 +81,15 @@ class ProgressView:
             self._console.print(escape(_LINES[event.kind](data)), style="dim" if event.kind == "note" else None)
         elif self._status is not None and event.kind in _STATUS:
             self._status.update(escape(_STATUS[event.kind](data)))
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave the last line to somebody who asks."""
+        if self._status is not None:
+            self._status.stop()
+        yield
+        if self._status is not None:
+            self._status.start()
 
     def __enter__(self) -> Self:
         if self._status is not None:

@@ -1,4 +1,5 @@
-"""The REST face: POST /v1/runs, GET /v1/runs, GET /v1/runs/{id}, GET /v1/runs/{id}/events (server-sent events)."""
+"""The REST face: POST /v1/runs, GET /v1/runs, GET /v1/runs/{id}, GET /v1/runs/{id}/events (server-sent events), and
+POST /v1/runs/{id}/answer for a Run that needs input."""
 
 from __future__ import annotations
 
@@ -7,12 +8,13 @@ import contextlib
 import hmac
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Header, HTTPException, Query, Response
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sse_starlette.sse import EventSourceResponse
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request as HttpRequest
@@ -22,6 +24,7 @@ from agents.resolve import resolve
 from agents.settings import Settings
 from api.errors import BAD_INPUT
 from memory import Journal, RunRecord, Runs, Store, UnknownRun
+from selection import NEITHER, Question
 
 FOLLOW_S = 1.0  # between two looks at a Run of another process
 _bearer = HTTPBearer(auto_error=False)
@@ -29,7 +32,8 @@ _LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
 
 
 class RunView(BaseModel):
-    """A Run as the service shows it; `verdict` has the published schema, `patch` is in git's format."""
+    """A Run as the service shows it; `verdict` has the published schema, `patch` is in git's format. `question`: what a Run
+    in the state `needs_input` waits for: a call, and the results of which one may be right."""
 
     id: str
     state: str
@@ -38,6 +42,19 @@ class RunView(BaseModel):
     verdict: dict[str, Any] | None
     error: str | None
     patch: str | None
+    question: dict[str, Any] | None
+
+
+class Reply(BaseModel):
+    """The answer to a Run's question."""
+
+    choice: int | None = Field(
+        ge=NEITHER, description="place of the right result, from 0; -1: none of them; null: unknown"
+    )
+
+
+class NotAsked(ValueError):
+    """An answer to a question that nobody asks."""
 
 
 class Service:
@@ -50,6 +67,7 @@ class Service:
         self._stop = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._news = asyncio.Condition()
+        self._waiting: dict[str, tuple[Question, asyncio.Future[int | None]]] = {}
 
     def start(self, request: Request) -> str:
         """Create a Run and let it work in the background. Raises NotAllowed."""
@@ -65,12 +83,36 @@ class Service:
         async with self._turn:
             try:
                 await resolve(
-                    request, self.settings, self.store, run_id=run_id, stop=self._stop, on_event=lambda _: self._wake()
+                    request,
+                    self.settings,
+                    self.store,
+                    run_id=run_id,
+                    stop=self._stop,
+                    on_event=lambda _: self._wake(),
+                    ask=partial(self._ask, run_id) if request.ask else None,
                 )
             except BAD_INPUT:
                 pass  # the Run's Journal has it: `run.failed` with the reason
             finally:
                 self._wake()
+
+    async def _ask(self, run_id: str, question: Question) -> int | None:
+        reply: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+        self._waiting[run_id] = question, reply
+        try:
+            return await reply
+        finally:
+            del self._waiting[run_id]
+
+    def answer(self, run_id: str, choice: int | None) -> None:
+        """Tell a Run that waits what is right. Raises NotAsked."""
+        if run_id not in self._waiting:
+            raise NotAsked(f"run {run_id} waits for no answer here; look at its state first")
+        question, reply = self._waiting[run_id]
+        if choice is not None and choice >= len(question.answers):
+            raise NotAsked(f"choice: {choice} is none of the {len(question.answers)} results; they are counted from 0")
+        if not reply.done():
+            reply.set_result(choice)
 
     def _wake(self) -> None:
         task = asyncio.ensure_future(self._notify())
@@ -85,7 +127,10 @@ class Service:
         """The Run's events after a number, those to come included; ends with the Run."""
         journal = Journal(self.store, run_id)
         while True:
-            ended = Runs(self.store).find(run_id).state != "running"  # asked first, so that no event is missed
+            ended = Runs(self.store).find(run_id).state not in (
+                "running",
+                "needs_input",
+            )  # asked first, so that no event is missed
             for event in journal.events(after):
                 after = event.seq
                 yield {"id": str(event.seq), "event": event.kind, "data": event.as_json()}
@@ -113,6 +158,7 @@ class Service:
             verdict=(record.verdict or {}).get("verdict"),
             error=record.error,
             patch=patch,
+            question=record.question,
         )
 
 
@@ -148,6 +194,10 @@ def create_app(settings: Settings, *, token: str, hosts: list[str] | None = None
     async def not_allowed(_: HttpRequest, error: Exception) -> Response:
         return JSONResponse({"detail": str(error)}, 422)
 
+    @app.exception_handler(NotAsked)
+    async def not_asked(_: HttpRequest, error: Exception) -> Response:
+        return JSONResponse({"detail": str(error)}, 409)
+
     @app.post("/v1/runs", status_code=202)
     async def start(request: Request, http: HttpRequest) -> RunView:
         service: Service = http.app.state.service
@@ -162,6 +212,11 @@ def create_app(settings: Settings, *, token: str, hosts: list[str] | None = None
     async def run(run_id: str, http: HttpRequest) -> RunView:
         service: Service = http.app.state.service
         return service.view(Runs(service.store).find(run_id))
+
+    @app.post("/v1/runs/{run_id}/answer", status_code=202)
+    async def answer(run_id: str, reply: Reply, http: HttpRequest) -> None:
+        service: Service = http.app.state.service
+        service.answer(Runs(service.store).find(run_id).id, reply.choice)
 
     @app.get("/v1/runs/{run_id}/events")
     async def events(run_id: str, http: HttpRequest, last_event_id: Annotated[int, Header(ge=0)] = 0) -> Response:

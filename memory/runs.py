@@ -13,13 +13,14 @@ from memory.errors import NotResumable, UnknownRun
 from memory.journal import OPENED, Journal
 from memory.store import Store
 
-State = Literal["running", "resolved", "unresolved", "failed", "interrupted"]
+State = Literal["running", "needs_input", "resolved", "unresolved", "failed", "interrupted"]
 _ENDS: dict[str, State] = {"run.failed": "failed", "run.interrupted": "interrupted"}
 
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """One Run as its Journal tells it. state: "interrupted" also when its process died without a word."""
+    """One Run as its Journal tells it. state: "needs_input" while it waits for the answer to the question in `question`;
+    "interrupted" also when its process died without a word."""
 
     id: str
     created_at: float
@@ -27,6 +28,7 @@ class RunRecord:
     request: dict[str, Any]
     verdict: dict[str, Any] | None
     error: str | None
+    question: dict[str, Any] | None = None
 
 
 class Runs:
@@ -81,11 +83,13 @@ class Runs:
         started = journal.last("run.started")
         verdict = journal.last("verdict")
         ended = journal.last("run.finished", OPENED, *_ENDS)
+        asked = journal.last("question", "answer")
+        question = dict(asked.data) if asked is not None and asked.kind == "question" else None
         error: str | None = None
         state: State
         if ended is None or ended.kind == OPENED:
             alive = process_started(pid) == pid_started
-            state = "running" if alive else "interrupted"
+            state = "interrupted" if not alive else "needs_input" if question else "running"
         elif ended.kind == "run.finished":
             state = "resolved" if verdict is not None and verdict.data["winner"] else "unresolved"
         else:
@@ -97,6 +101,7 @@ class Runs:
             request=dict(started.data) if started else {},
             verdict=dict(verdict.data) if verdict else None,
             error=error,
+            question=question if state == "needs_input" else None,
         )
 
 

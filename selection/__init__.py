@@ -16,9 +16,14 @@ from selection.classes import EquivalenceClass, classify
 from selection.confidence import behave_alike
 from selection.count import Standing, count
 from selection.drop import Dropped, drop, is_test
+from selection.question import MOST as MOST_QUESTIONS
+from selection.question import NEITHER, Question, ask, rank_inputs
+from selection.question import Answer as QuestionAnswer
 from selection.verdict import Verdict, decide
 
 __all__ = [
+    "MOST_QUESTIONS",
+    "NEITHER",
     "Ballot",
     "Candidate",
     "Change",
@@ -30,8 +35,11 @@ __all__ = [
     "ProbeKind",
     "Progress",
     "Provenance",
+    "Question",
+    "QuestionAnswer",
     "Standing",
     "Verdict",
+    "ask",
     "behave_alike",
     "classify",
     "count",
@@ -39,4 +47,5 @@ __all__ = [
     "drop",
     "is_test",
     "next_step",
+    "rank_inputs",
 ]

@@ -45,5 +45,5 @@ def confidence(eligible: Sequence[Standing], *, shown: bool = True) -> tuple[flo
         return ALIKE, f"all {len(eligible)} programs that passed every test behave alike on generated inputs"
     best, second = eligible[0], eligible[1]
     if best.examples_missed < second.examples_missed:
-        return ALONE, "the documented examples tell the best from the second best"
+        return ALONE, "documented examples, or an answered question, tell the best from the second best"
     return OPEN, f"{len(eligible)} programs passed every test and do not all behave alike"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from agents.testrun import BaseRun, Function, Limit, TestSession
 from selection import Candidate
@@ -21,30 +22,54 @@ RECORDING_TESTS = 60
 CALL = Limit(0.3, 5.0)
 
 
+@dataclass(frozen=True, slots=True)
+class Split:
+    """An input on which candidates differ. results: a digest of what each gives for it, by the candidate's id."""
+
+    function: Function
+    input: str
+    results: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """digests: of all of a candidate's results, by its id. It has none where something that it changes was not observed:
+    then nobody can say that it behaves like another. splits: the inputs on which two or more give unequal results."""
+
+    digests: Mapping[str, str]
+    splits: tuple[Split, ...] = ()
+
+
 async def behaviours(
     session: TestSession, base: BaseRun, coverage: Mapping[str, Mapping[str, object]], candidates: Sequence[Candidate]
-) -> dict[str, str]:
-    """A digest of each candidate's results by its id. It has none where something that it changes was not observed: then
-    nobody can say that it behaves like another."""
+) -> Observed:
+    """Call the functions that candidates change, with each candidate."""
     if len(candidates) < 2:
-        return {}
+        return Observed({})
     seen = {each.id: hashlib.sha256() for each in candidates}
     observed: set[tuple[str, str]] = set()
+    splits: list[Split] = []
     unknown = {each.id for each in candidates if not _only_functions(each)}
     for function, changer in list(_changed(candidates).items())[:FUNCTIONS]:
         inputs = await _inputs(session, base, coverage, function, changer)
         if len(inputs) < FEWEST:
             continue
+        gave: dict[str, dict[str, str]] = {}  # input -> candidate -> result
         for candidate in candidates:
-            report = await session.calls(function, inputs, CALL, _edits(candidate))
+            report = await session.calls(function, inputs, CALL, edits_of(candidate))
             if report.refused is not None or any(each.status == "skipped" for each in report.outcomes):
                 unknown.add(candidate.id)
             if any(each.status == "passed" for each in report.outcomes):  # else it may be called in a wrong way
                 observed.add((function.file, function.name))
             results = ["over time" if each.timed_out else each.text for each in report.outcomes]
             seen[candidate.id].update("\n".join(results).encode())
+            for outcome, result in zip(report.outcomes, results, strict=True):
+                if outcome.status != "skipped":
+                    gave.setdefault(inputs[int(outcome.unit)], {})[candidate.id] = result
+        splits += [Split(function, given, found) for given, found in gave.items() if len(set(found.values())) > 1]
     unknown |= {each.id for each in candidates if not observed.issuperset(_names(each))}
-    return {name: digest.hexdigest()[:12] for name, digest in seen.items() if name not in unknown}
+    digests = {name: digest.hexdigest()[:12] for name, digest in seen.items() if name not in unknown}
+    return Observed(digests, tuple(splits))
 
 
 def _names(candidate: Candidate) -> set[tuple[str, str]]:
@@ -121,14 +146,15 @@ async def _inputs(
     if not calling:
         return ()
     limits = {test: base.limit(test) for test in calling}
-    report = await session.run(limits, edits=_edits(changer), record=function)
+    report = await session.run(limits, edits=edits_of(changer), record=function)
     recorded = list(dict.fromkeys(each for outcome in report.outcomes for each in outcome.inputs))
     if not recorded:
         return ()
     inputs = await session.mutate(recorded, INPUTS)
-    ended = await session.calls(function, inputs, CALL, _edits(changer))
+    ended = await session.calls(function, inputs, CALL, edits_of(changer))
     return tuple(each for each, outcome in zip(inputs, ended.outcomes, strict=False) if not outcome.timed_out)
 
 
-def _edits(candidate: Candidate) -> dict[str, bytes]:
+def edits_of(candidate: Candidate) -> dict[str, bytes]:
+    """The files that a candidate leaves, with their new bytes."""
     return {change.path: change.after for change in candidate.changes if change.after is not None}

@@ -48,8 +48,9 @@ class Unusable(_Message):
 class Outcome(_Message):
     """How one unit (a test, an example, a call) ended.
 
-    frames: (file, line) of the repository's frames in the exception, innermost first. lines: what ran, by file, where
-    it was traced. spawned: it started another program. timed_out: it was ended at its limit, and its status is "failed".
+    frames: (file, line) of the repository's frames in the exception, innermost first. lines: what ran, by file, where it
+    was traced. call: in words, what was called, where that was asked for. spawned: it started another program.
+    timed_out: it was ended at its limit, and its status is "failed".
     """
 
     event: Literal["unit"] = "unit"
@@ -57,6 +58,7 @@ class Outcome(_Message):
     unit: NodeId
     status: Status
     text: Text = ""
+    call: Text = ""
     frames: Annotated[list[tuple[Path, LineNumber]], Field(max_length=20)] = []
     lines: dict[Path, Annotated[list[LineNumber], Field(max_length=MAX_LINES)]] = {}
     inputs: Annotated[list[Annotated[str, Field(max_length=1 << 16)]], Field(max_length=1000)] = []

@@ -191,6 +191,14 @@ class TestSession:
         fields = _calls(edits, list(inputs)) | {"function": _plain(function)}
         return await self._try("calls", units, fields)
 
+    async def show(
+        self, function: Function, inputs: Sequence[str], limit: Limit, edits: Edits | None = None
+    ) -> RunReport:
+        """The same calls in words: each outcome's `call` and, as `text`, its result; "skipped" where they are too long."""
+        units = {str(place): limit for place in range(len(inputs))}
+        fields = _calls(edits, list(inputs)) | {"function": _plain(function)}
+        return await self._try("show", units, fields)
+
     async def close(self) -> None:
         """End both processes. May be called twice."""
         for how in list(self._channels):

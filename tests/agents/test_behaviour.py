@@ -70,7 +70,7 @@ async def digests(start: Start, source: str, call: str, *bodies: str) -> list[st
     for body in bodies:
         change = Change("m.py", source.encode(), source.replace("n * 2", body).encode())
         candidates.append(Candidate(body, b"", (change,), Provenance("test")))
-    found = await behaviours(session, base, await coverage(session, base), candidates)
+    found = (await behaviours(session, base, await coverage(session, base), candidates)).digests
     return [found.get(each.id) for each in candidates]
 
 
@@ -106,6 +106,6 @@ async def test_a_change_that_nothing_calls_is_alike_nothing(start: Start) -> Non
         Candidate(new, b"", (Change("m.py", source.encode(), source.replace(old, new).encode()),), Provenance("test"))
         for old, new in edits
     ]
-    found = await behaviours(session, base, await coverage(session, base), candidates)
+    found = (await behaviours(session, base, await coverage(session, base), candidates)).digests
     assert set(found) == {"n + n", "2 * n"}
     assert len(set(found.values())) == 1

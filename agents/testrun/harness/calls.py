@@ -3,7 +3,7 @@
 examples: `{"file": "a.py", "before": ["x = 1"], "source": "f(x)", "expected": "[1, 2]"}`, evaluated in the module's own
 names. A `Recorder` keeps the arguments of the outermost calls of one function while tests run; mutate makes more like
 them; calls runs the function with each and tells a digest of what came out and of what became of the arguments, so that
-two versions of it can be compared. A call of which that cannot be told is "skipped".
+two versions of it can be compared. A call of which that cannot be told is "skipped". show tells the same to a person.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .describe import Unknown, describe
+from .describe import ADDRESS, Unknown, describe
 from .fork import Report
 from .mutate import mutations
 from .serve import TEXT_LIMIT
@@ -29,6 +29,7 @@ from .serve import TEXT_LIMIT
 INPUT_BYTES = 4 << 10  # of one pickled input
 RECORDED = 40
 ITEMS = 1000  # of an iterator
+SHOWN = 400  # characters of a call, or of its result, that a person reads
 
 
 def run(report: Report, units: list[dict[str, Any]], request: dict[str, Any], root: str) -> None:
@@ -40,6 +41,8 @@ def run(report: Report, units: list[dict[str, Any]], request: dict[str, Any], ro
                 return _example(payload, root)
             if request["op"] == "mutate":
                 return {"status": "passed", "inputs": _generated(payload, request["count"])}
+            if request["op"] == "show":
+                return _show(request["function"], payload, root)
             return _call(request["function"], payload, root)
 
         if not report.run(unit, execute):
@@ -163,6 +166,31 @@ def _call(function: dict[str, Any], payload: str, root: str) -> dict[str, Any]:
         return {"status": "skipped", "text": f"its state cannot be told: {type(error).__name__}"}
     digest = hashlib.sha256(state.encode("utf-8", "replace")).hexdigest()[:16]
     return {"status": "xfailed" if raised else "passed", "text": f"raises {raised} {digest}" if raised else digest}
+
+
+def _show(function: dict[str, Any], payload: str, root: str) -> dict[str, Any]:
+    """A call and what came of it, as a person reads them; "skipped" where that would be too long."""
+    target = _function(function, root)
+    arguments, keywords = pickle.loads(base64.b64decode(payload))  # noqa: S301  (pickled in this sandbox)
+    given = [*map(_shown, arguments), *(f"{name}={_shown(value)}" for name, value in keywords.items())]
+    call = f"{function['name']}({', '.join(given)})"
+    try:
+        result = _shown(_result(target(*arguments, **keywords)))
+    except Exception as error:  # noqa: BLE001  (the repository's code: anything may come)
+        result = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        result = f"it raises {result}"
+    left = [*map(_shown, arguments), *(f"{name}={_shown(value)}" for name, value in keywords.items())]
+    if left != given:
+        result += f" (and the arguments become {', '.join(left)})"
+    if len(call) > SHOWN or len(result) > SHOWN:
+        return {"status": "skipped", "text": "it is too long to be shown"}
+    return {"status": "passed", "call": call, "text": result}
+
+
+def _shown(value: Any) -> str:
+    """Its repr, or where that hides the state behind an address, its description."""
+    text = repr(value)
+    return describe(value) if ADDRESS.search(text) else text
 
 
 def _function(function: dict[str, Any], root: str) -> Any:
