@@ -307,6 +307,7 @@ def _row(live: LiveRun, found: Found, elapsed_s: float) -> dict[str, Any]:
         "id": candidate.id,
         "policy": candidate.provenance.policy,
         "model": candidate.provenance.model,
+        "trajectory": candidate.provenance.trajectory,
         "failed": sorted(test for test, passed in found.outcomes.items() if not passed),
         "step": candidate.provenance.step,
         "score": candidate.score,
@@ -328,5 +329,5 @@ def _candidate(live: LiveRun, row: dict[str, Any]) -> Candidate:
     if row["failed"] and live.evidence.base is not None:
         tests = (*live.evidence.base.failing, *live.evidence.base.passing)
         live.evidence.outcomes[row["id"]] = {test: test not in row["failed"] for test in tests}
-    provenance = Provenance(row["policy"], row["step"], row["model"])
+    provenance = Provenance(row["policy"], row["step"], row["model"], row.get("trajectory"))
     return Candidate(row["id"], patch, changes, provenance, row["score"])

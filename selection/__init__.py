@@ -10,7 +10,7 @@ Pure: plain values in, plain values out; no I/O, no model, no clock. Somebody el
 """
 
 from selection.allocation import Decision, Progress, next_step
-from selection.ballots import Ballot, Outcome, Probe, ProbeKind
+from selection.ballots import Ballot, Outcome, Probe, ProbeKind, flakiness
 from selection.candidates import Candidate, Change, Provenance
 from selection.classes import EquivalenceClass, classify
 from selection.confidence import behave_alike
@@ -45,6 +45,7 @@ __all__ = [
     "count",
     "decide",
     "drop",
+    "flakiness",
     "is_test",
     "next_step",
     "rank_inputs",

@@ -16,11 +16,21 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Who made a Candidate. `step` says in a few words what it did ("line 12: `<` becomes `<=`")."""
+    """Who made a Candidate. `step` says in a few words what it did ("line 12: `<` becomes `<=`").
+
+    trajectory: the attempt that it comes from, unique within a Run; None for one search that proposes many, whose
+    proposals do not confirm each other.
+    """
 
     policy: str
     step: str = ""
     model: str | None = None
+    trajectory: str | None = None
+
+    @property
+    def family(self) -> str:
+        """Who is likely to make the same mistake again: the model, or else the policy."""
+        return self.model or self.policy
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import get_args
 
-from selection.ballots import Ballot, Probe
+from selection.ballots import Ballot, Probe, ProbeKind
 from selection.classes import EquivalenceClass
+
+FAILED = ("failed", "error", "timeout")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ def count(
     on which no ballot was cast says nothing of anybody.
     """
     cast = {(ballot.probe, ballot.class_id): ballot.outcome for ballot in ballots}
-    kinds: dict[str, list[str]] = {"regression": [], "target": [], "example": []}
+    kinds: dict[str, list[str]] = {kind: [] for kind in get_args(ProbeKind)}
     for probe in probes:
         kinds[probe.kind].append(probe.id)
     voted = {probe for probe, _ in cast}
@@ -53,7 +56,7 @@ def count(
         examples = [outcomes.get(probe) for probe in kinds["example"]]
         return Standing(
             of=each,
-            broken=tuple(probe for probe in kinds["regression"] if outcomes.get(probe) == "failed"),
+            broken=tuple(probe for probe in kinds["regression"] if outcomes.get(probe) in FAILED),
             unmet=tuple(probe for probe in kinds["target"] if probe in voted and outcomes[probe] != "passed"),
             examples_met=examples.count("passed"),
             examples_missed=examples.count("failed"),

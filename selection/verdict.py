@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from selection.ballots import Ballot, Probe
+from selection.ballots import Ballot, Outcome, Probe, ProbeKind
 from selection.candidates import Candidate
 from selection.confidence import confidence
 from selection.count import Standing
@@ -39,13 +39,13 @@ class CandidateReport(_Model):
 
 class ProbeReport(_Model):
     id: str
-    kind: Literal["regression", "target", "example"]
+    kind: ProbeKind
 
 
 class BallotReport(_Model):
     probe: str
     equivalence_class: str
-    outcome: Literal["passed", "failed"]
+    outcome: Outcome
     detail: str
 
 

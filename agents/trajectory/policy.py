@@ -105,6 +105,6 @@ class ModelPolicy:
             for path, entry in sorted(after.items())
         )
         step = f"trajectory {number}: {ended.answer.strip() or ended.why}"
-        provenance = Provenance("model", step, self._shared.model.name)
+        provenance = Provenance("model", step, self._shared.model.name, str(number))
         score = (ended.why == "finished") + 0.5 * ended.reproduced
         return Candidate(patch_id(ended.patch), ended.patch, changes, provenance, score)
