@@ -2,6 +2,7 @@
 
 AgentError                      the root
 ├── SettingsUnreadable          the settings' file cannot be read: mend it (also a ValueError)
+├── BadCandidates               patches of other systems cannot be read: mend the file (also a ValueError)
 ├── TestRunError                the repository's tests cannot be used
 │   ├── UnusableTests           bad input, no retry: the message says what to mend (also a ValueError)
 │   │   ├── NotPytest           the test command is not a call of pytest
@@ -50,6 +51,10 @@ class AgentError(Exception):
 
 class SettingsUnreadable(AgentError, ValueError):
     """The settings' file cannot be read."""
+
+
+class BadCandidates(AgentError, ValueError):
+    """Patches of other systems cannot be read."""
 
 
 class TestRunError(AgentError):

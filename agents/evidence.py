@@ -7,14 +7,16 @@ from dataclasses import asdict, dataclass, field, replace
 
 from agents.questions import Answered
 from agents.repair.behaviour import Split, behaviours
+from agents.reproductions import Reproductions
 from agents.testrun import BaseRun, Example, Limit, TestSession
-from agents.testrun.baserun import Coverage
+from agents.testrun.baserun import Coverage, coverage
 from memory import Bill
 from selection import (
     Ballot,
     Candidate,
     Dropped,
     EquivalenceClass,
+    Outcome,
     Probe,
     Question,
     Verdict,
@@ -25,7 +27,17 @@ from selection import (
     drop,
 )
 
+UNSURE = 0.1  # a judge's preference that is nearer to one half than this is none
 EXAMPLE_LIMIT = Limit(1.0, 10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A judge's opinion of two classes. share: the probability that the first is the better one."""
+
+    first: str
+    second: str
+    share: float
 
 
 @dataclass(slots=True)
@@ -40,6 +52,8 @@ class Evidence:
     splits: tuple[Split, ...] = ()  # inputs on which candidates differ
     asked: list[Question] = field(default_factory=list)
     answers: list[Answered] = field(default_factory=list)
+    reproductions: Reproductions = field(default_factory=Reproductions)
+    comparisons: list[Comparison] = field(default_factory=list)
     unanswered: Question | None = None  # what nobody was asked, though the answer would tell candidates apart
     _examples_met: dict[str, list[bool]] = field(default_factory=dict)  # class id -> for each example
     _examined: frozenset[str] = frozenset()
@@ -67,10 +81,12 @@ class Evidence:
         return classify(survivors), dropped
 
     async def gather(self, session: TestSession) -> None:
-        """Let the documented examples vote on classes that are new, and compare how all of them behave."""
-        classes, _ = self.standing()
-        if self.base is None or not self.coverage or {each.id for each in classes} == self._examined:
+        """Let the documented examples vote on classes that are new and break nothing, and compare how these behave."""
+        classes = self.eligible()
+        if self.base is None or {each.id for each in classes} == self._examined:
             return
+        if not self.coverage and len(classes) > 1:  # which tests call what is only needed to compare
+            self.coverage = await coverage(session, self.base)
         for each in classes:
             if self.examples and each.id not in self._examples_met:
                 self._examples_met[each.id] = await self._met(session, each.representative)
@@ -86,6 +102,11 @@ class Evidence:
         report = await session.examples(self.examples, EXAMPLE_LIMIT, edits)
         met = {outcome.unit for outcome in report.outcomes if outcome.status == "passed"}
         return [str(place) in met for place in range(len(self.examples))]
+
+    def eligible(self) -> tuple[EquivalenceClass, ...]:
+        """The classes that no test speaks against, the best first."""
+        classes, _ = self.standing()
+        return tuple(each.of for each in count(classes, *self._count(classes)) if each.eligible)
 
     def rivals(self) -> tuple[EquivalenceClass, ...]:
         """The classes between which nothing but the policy's own order decides; none where they all behave alike."""
@@ -123,11 +144,32 @@ class Evidence:
                 if each.id in self._examples_met:
                     outcome = "passed" if self._examples_met[each.id][place] else "failed"
                     ballots.append(Ballot(probe.id, each.id, outcome))  # type: ignore[arg-type]
-        for answered in self.answers:
-            probe = Probe(f"{answered.by} says: {answered.example}", "example")
+        for found in (self._answers(classes), self._comparisons(), self.reproductions.votes(classes)):
+            probes += found[0]
+            ballots += found[1]
+        return probes, ballots
+
+    def _answers(self, classes: Sequence[EquivalenceClass]) -> tuple[list[Probe], list[Ballot]]:
+        """What was answered to questions: those that give the right result passed."""
+        probes = [Probe(f"{each.by} says: {each.example}", each.kind) for each in self.answers]
+        ballots = [
+            Ballot(probe.id, each.id, "passed" if answered.passed(each.id) else "failed")
+            for probe, answered in zip(probes, self.answers, strict=True)
+            for each in classes
+            if each.id in answered.question.classes
+        ]
+        return probes, ballots
+
+    def _comparisons(self) -> tuple[list[Probe], list[Ballot]]:
+        """What the judge prefers: of two classes, one passed."""
+        probes: list[Probe] = []
+        ballots: list[Ballot] = []
+        for compared in self.comparisons:
+            probe = Probe(f"the judge compares {compared.first} with {compared.second}", "judge")
             probes.append(probe)
-            concerned = [each.id for each in classes if each.id in answered.question.classes]
-            ballots += [Ballot(probe.id, each, "passed" if answered.passed(each) else "failed") for each in concerned]
+            for name, share in ((compared.first, compared.share), (compared.second, 1 - compared.share)):
+                outcome: Outcome = "unknown" if abs(share - 0.5) < UNSURE else "passed" if share > 0.5 else "failed"
+                ballots.append(Ballot(probe.id, name, outcome, f"{share:.0%}"))
         return probes, ballots
 
     def _passed(self, of: EquivalenceClass) -> Callable[[str], bool]:

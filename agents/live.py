@@ -15,6 +15,7 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from agents.checkpoints import checkpoints
 from agents.errors import NotPython
 from agents.evidence import Evidence
+from agents.judge import Judge
 from agents.policy import Policy
 from agents.questions import Asker
 from agents.request import Request
@@ -60,6 +61,7 @@ class LiveRun:
     starting: int = 0  # workers that are there or on their way
     policy: Policy | None = None
     person: Asker | None = None
+    judge: Judge | None = None
     _found: tuple[str, tuple[Path, ...]] | None = None
 
     async def open(self) -> None:

@@ -6,18 +6,22 @@ Tests are wanted and not needed: without any that run, candidates are not verifi
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
 from agents.errors import HarnessFailed, NotPytest, UnusableTests
 from agents.firstplan import AtCommit, Nothing, OfWorker, first_plan
+from agents.judge import Judge
 from agents.live import LiveRun
 from agents.localise import CheckoutFiles, FactsCache, Ranking, index, rank_files, repository_map, sample_context
 from agents.models import Account, Admission, Model, Recalling, Recorder
 from agents.models.load import open_model, prices, secrets
+from agents.repair import SourceFile, Unreadable, read_source
+from agents.repair.examples import find_examples
 from agents.replayed import record_directory
-from agents.testrun import TestSession, parse_command
+from agents.testrun import Example, TestSession, parse_command
 from agents.testrun.baserun import base_outcomes
 from agents.tools import SPECS as TOOLS
 from agents.tools import CommandTests, PytestTests, TestRunner
@@ -25,7 +29,7 @@ from agents.trajectory import ModelPolicy, Prefix, Shared
 from executor import Memo, Slots
 from memory import Cache
 from planner import VOLATILE, ToolSpec, always
-from selection import Candidate
+from selection import Candidate, is_test
 from workspaces import Sandbox, Workspaces
 
 PLAN = """
@@ -97,12 +101,23 @@ class _Tools:
         assert live.checkout is not None
         files = index(CheckoutFiles(live.checkout), FactsCache(live.settings.state_dir / "localise.db"))
         ranking = rank_files(live.request.issue, files)
+        live.evidence.examples = self._examples(ranking)
         places = "\n".join(_place(each) for each in ranking.top(_SHOWN))
         drawn = repository_map(files, ranking, _MAP_CHARACTERS)
         self._overview = f"{drawn}\n\nWhere the issue seems to point, the likeliest first:\n{places}"
         samples = [sample_context(ranking, seed, size=4) for seed in range(1, live.settings.trajectories)]
         self._contexts = ("", *("Look closely at " + ", ".join(each.path for each in sample) for sample in samples))
         return ranking
+
+    def _examples(self, ranking: Ranking) -> tuple[Example, ...]:
+        """Documented examples in the Python files that the issue seems to be about, and in the issue."""
+        live, sources = self._live, dict[str, SourceFile]()
+        assert live.checkout is not None
+        for each in ranking.top(_SHOWN):
+            if each.path.endswith(".py") and not is_test(each.path):
+                with contextlib.suppress(Unreadable):  # then nobody can run its examples
+                    sources[each.path] = read_source(each.path, live.checkout.read(each.path))
+        return find_examples(sources, live.request.issue)
 
     async def open_model(self, _: Nothing) -> dict[str, Any]:
         live = self._live
@@ -115,6 +130,7 @@ class _Tools:
         if not (request.model or "").startswith("replay:"):
             model = Recorder(model, record_directory(request, settings, live.id), hidden)
         self._model = model
+        live.judge = Judge(model, request.issue, live.journal, run_id=live.id, answer_tokens=settings.answer_tokens)
         return {"name": model.name}
 
     async def policy(self, tried: int) -> ModelPolicy:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from agents.repair.behaviour import Split, edits_of
 from agents.testrun import Limit, TestSession
 from memory import Event, Journal
-from selection import NEITHER, EquivalenceClass, Question, QuestionAnswer, ask, rank_inputs
+from selection import NEITHER, EquivalenceClass, ProbeKind, Question, QuestionAnswer, ask, rank_inputs
 
 ASKED, ANSWERED = "question", "answer"
 _LOOKED_AT = 12  # inputs that are shown until one can be asked about
@@ -33,6 +33,7 @@ class Answered:
     question: Question
     choice: int
     by: str
+    kind: ProbeKind = "example"  # as good as a documented one; a judge's is only its word
 
     @property
     def example(self) -> str:

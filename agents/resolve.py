@@ -1,6 +1,7 @@
 """The root graph: how a Run goes from a Request to a Verdict.
 
-    prepare -> localise -> wave -> ballots -> decide -> wave | runoff -> finish
+    prepare -> localise -> wave -> ballots -> decide -> wave | questions ->
+    written_tests -> comparisons -> finish
 
 A checkpoint holds plain data: how many proposals were tried and what was found. What a process holds open (sandboxes,
 sessions) is in the LiveRun, which `prepare` and `localise` make anew when a Run is resumed. However a Run ends, by its
@@ -30,8 +31,9 @@ from agents.modelplan import run_model_plan
 from agents.policy import Found
 from agents.questions import Asker
 from agents.repair import EXECUTIONS
+from agents.reproductions import tests_of
 from agents.request import Request
-from agents.runoff import restore_answers, run_off
+from agents.runoff import comparisons, questions, restore_answers, written_tests
 from agents.settings import Settings
 from memory import OPENED, SELECTION, Amounts, Budget, Event, Journal, Ledger, LimitExceeded, Runs, Store, StoreUnusable
 from selection import Candidate, Change, Progress, Provenance, Verdict, behave_alike, next_step
@@ -167,15 +169,17 @@ async def _forget(settings: Settings, run_id: str) -> None:
 
 def _graph() -> StateGraph[State, LiveRun, State, State]:
     graph = StateGraph(State, context_schema=LiveRun)
-    for node in (prepare, localise, wave, ballots, decide, runoff, finish):
+    for node in (prepare, localise, wave, ballots, decide, questions, written_tests, comparisons, finish):
         graph.add_node(node.__name__, node)
     graph.add_edge(START, "prepare")
     graph.add_edge("prepare", "localise")
     graph.add_edge("localise", "wave")
     graph.add_edge("wave", "ballots")
     graph.add_edge("ballots", "decide")
-    graph.add_conditional_edges("decide", lambda state: state["step"], ["wave", "runoff"])
-    graph.add_edge("runoff", "finish")
+    graph.add_conditional_edges("decide", lambda state: state["step"], ["wave", "questions"])
+    graph.add_edge("questions", "written_tests")
+    graph.add_edge("written_tests", "comparisons")
+    graph.add_edge("comparisons", "finish")
     graph.add_edge("finish", END)
     return graph
 
@@ -232,8 +236,12 @@ async def ballots(state: State, runtime: Runtime[LiveRun]) -> State:
 async def _gather(live: LiveRun) -> None:
     if not live.workers:
         return
+    evidence = live.evidence
     async with held(live, SELECTION):
-        await live.evidence.gather(live.workers[0])
+        await evidence.gather(live.workers[0])
+        written = [file for candidate in evidence.candidates.values() for file in tests_of(candidate)]
+        if written:
+            await evidence.reproductions.add(live, written, evidence.eligible())
 
 
 async def decide(state: State, runtime: Runtime[LiveRun]) -> State:
@@ -254,17 +262,7 @@ async def decide(state: State, runtime: Runtime[LiveRun]) -> State:
         )
     )
     live.journal.append("decision", {"action": decision.action, "why": decision.why})
-    return {"step": "wave" if decision.action == "sample" else "runoff", "stopped": decision.why}
-
-
-async def runoff(state: State, runtime: Runtime[LiveRun]) -> State:
-    """Where candidates that passed everything still differ, ask who knows which of them is right."""
-    live = runtime.context
-    try:
-        await run_off(live, [("the person asked", live.person)] if live.person else [])
-    except LimitExceeded as limit:
-        live.journal.append("note", {"text": f"no more was asked: {limit}"})
-    return {}
+    return {"step": "wave" if decision.action == "sample" else "questions", "stopped": decision.why}
 
 
 async def finish(state: State, runtime: Runtime[LiveRun]) -> State:

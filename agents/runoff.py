@@ -1,41 +1,92 @@
-"""The runoff: candidates that passed everything and still differ are told apart by asking, three questions at most.
+"""The runoff: candidates that passed everything and still differ are told apart by whoever may know.
 
-Examples that somebody wrote down have voted before. What is left is asked of whoever may know, the cheapest first, until
-one of them does; the next question is about those that are then still in the running.
+    questions -> written_tests -> comparisons
+
+**questions**: the call on which they differ most is put to the judge, and to the person where that is allowed; three at
+most. **written_tests**: the judge writes tests, which run on base and with the finalists. **comparisons**: the judge
+compares the finalists two at a time. These are nodes of the root graph; each does nothing once one behaviour is left.
+Examples that somebody wrote down have voted before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import PurePosixPath
+from typing import Any
 
+from langgraph.runtime import Runtime
+
+from agents.evidence import Comparison
 from agents.held import held
 from agents.live import LiveRun
 from agents.questions import Answered, Asker, answered_before, next_question, tell_answered, tell_asked
-from memory import SELECTION
-from selection import MOST_QUESTIONS
+from agents.reproductions import TestFile
+from memory import SELECTION, LimitExceeded
+from selection import MOST_QUESTIONS, Question
+
+FINALISTS = 3
+ROUNDS = 2  # test files that the judge may write
+JUDGE, PERSON = "the judge", "the person asked"
 
 
-async def run_off(live: LiveRun, askers: Sequence[tuple[str, Asker]]) -> None:
-    """Ask until one behaviour is left, nobody knows, or nothing can be asked. askers: who, by name, in order;
-    without any the first question is only put into the verdict.
-
-    Raises LimitExceeded when selection's share is used up."""
-    evidence = live.evidence
-    while live.workers and len(evidence.asked) < MOST_QUESTIONS and (rivals := evidence.rivals()):
-        weights = dict.fromkeys((each.id for each in rivals), 1.0)
-        async with held(live, SELECTION):
-            question = await next_question(live.workers[0], evidence.splits, rivals, weights, evidence.asked)
-        if question is None or not askers:
-            evidence.unanswered = question
-            return
-        tell_asked(live.journal, question)
-        evidence.asked.append(question)
-        for by, asker in askers:
-            choice = await asker(question)
-            if choice is not None:
-                evidence.answers.append(Answered(question, choice, by))
+async def questions(state: Any, runtime: Runtime[LiveRun]) -> dict[str, Any]:
+    """Ask until one behaviour is left, nobody knows, or nothing can be asked. Where nobody is there to be asked, the
+    first question is put into the verdict."""
+    live, evidence = runtime.context, runtime.context.evidence
+    with _within_the_budget(live):
+        while live.workers and len(evidence.asked) < MOST_QUESTIONS and (rivals := evidence.rivals()):
+            weights = dict.fromkeys((each.id for each in rivals), 1.0)
+            async with held(live, SELECTION):
+                question = await next_question(live.workers[0], evidence.splits, rivals, weights, evidence.asked)
+            askers = _askers(live)
+            if question is None or not askers:
+                evidence.unanswered = question
                 break
-        tell_answered(live.journal, question, choice, by)
+            tell_asked(live.journal, question)
+            evidence.asked.append(question)
+            for by, asker in askers:
+                choice = await asker(question)
+                if choice is not None:
+                    evidence.answers.append(_answered(question, choice, by))
+                    break
+            tell_answered(live.journal, question, choice, by)
+    return {}
+
+
+async def written_tests(state: Any, runtime: Runtime[LiveRun]) -> dict[str, Any]:
+    """Let the judge write tests that tell the finalists apart, twice at most."""
+    live, evidence = runtime.context, runtime.context.evidence
+    if live.judge is None or not live.workers or evidence.base is None:
+        return {}
+    with _within_the_budget(live):
+        for number in range(1, ROUNDS + 1):
+            finalists = evidence.rivals()[:FINALISTS]
+            if not finalists:
+                break
+            content = await live.judge.write_tests([each.representative.patch for each in finalists])
+            if content is None:
+                break
+            file = TestFile(_beside_the_tests(evidence.base.tests, f"test_judge_{number}.py"), content, "judge")
+            async with held(live, SELECTION):
+                await evidence.reproductions.add(live, [file], finalists)
+            live.journal.append("judge.tests", {"path": file.path, "file": live.store.files.put(content)})
+    return {}
+
+
+async def comparisons(state: Any, runtime: Runtime[LiveRun]) -> dict[str, Any]:
+    """Let the judge compare the finalists, each pair in both orders."""
+    live, evidence = runtime.context, runtime.context.evidence
+    finalists = evidence.rivals()[:FINALISTS] if live.judge is not None else ()
+    with _within_the_budget(live):
+        for first, second in itertools.combinations(finalists, 2):
+            assert live.judge is not None
+            share = await live.judge.prefers_first(first.representative.patch, second.representative.patch)
+            if share is not None:
+                evidence.comparisons.append(Comparison(first.id, second.id, share))
+                live.journal.append("judge.compared", {"first": first.id, "second": second.id, "first_wins": share})
+    return {}
 
 
 def restore_answers(live: LiveRun) -> None:
@@ -43,4 +94,28 @@ def restore_answers(live: LiveRun) -> None:
     for question, choice, by in answered_before(live.journal.events()):
         live.evidence.asked.append(question)
         if choice is not None:
-            live.evidence.answers.append(Answered(question, choice, by))
+            live.evidence.answers.append(_answered(question, choice, by))
+
+
+def _answered(question: Question, choice: int, by: str) -> Answered:
+    return Answered(question, choice, by, "judge" if by == JUDGE else "example")
+
+
+def _askers(live: LiveRun) -> list[tuple[str, Asker]]:
+    judge: list[tuple[str, Asker]] = [(JUDGE, live.judge.answer)] if live.judge else []
+    return [*judge, (PERSON, live.person)] if live.person else judge
+
+
+def _beside_the_tests(tests: Sequence[str], name: str) -> str:
+    """A path in the directory of the first test: what is imported there is found there."""
+    parent = PurePosixPath(tests[0].split("::")[0]).parent if tests else PurePosixPath()
+    return str(parent / name)
+
+
+@contextmanager
+def _within_the_budget(live: LiveRun) -> Iterator[None]:
+    """When selection's share is used up, what is known decides."""
+    try:
+        yield
+    except LimitExceeded as limit:
+        live.journal.append("note", {"text": f"the runoff ended early: {limit}"})

@@ -39,7 +39,8 @@ class Candidate:
 
     patch: in git's format. score: the policy's own opinion, any unit, higher is better, comparable within one
     policy only; it breaks ties and has no vote. behaviour: a key that is equal for candidates that gave equal results
-    on generated inputs, None when that was not observed.
+    on generated inputs, None when that was not observed. fault: why the patch does not apply to the base commit; then it
+    has no changes.
     """
 
     id: str
@@ -48,3 +49,4 @@ class Candidate:
     provenance: Provenance
     score: float = 0.0
     behaviour: str | None = None
+    fault: str | None = None

@@ -19,6 +19,7 @@ from workspaces.errors import (
     PatchError,
     RepositoryError,
     SandboxDied,
+    SandboxFileError,
     SandboxUnavailable,
     WorkspaceError,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "RepositoryError",
     "Sandbox",
     "SandboxDied",
+    "SandboxFileError",
     "SandboxProvider",
     "SandboxSpec",
     "SandboxUnavailable",

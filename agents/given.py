@@ -1,0 +1,66 @@
+"""Candidates that were made elsewhere: each is read, and verified once for each equivalence class."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+
+from agents.policy import Found, Tried
+from agents.repair.diff import patch_id
+from selection import Candidate, Change, Provenance, classify, drop
+from workspaces import Checkout, PatchError, patched_files
+
+Verify = Callable[[Candidate], Awaitable[Mapping[str, bool]]]
+
+
+class GivenCandidates:
+    """patches: (source, patch in git's format). verify: runs the repository's tests on a candidate. drawn: how many a
+    process before this one has looked at."""
+
+    def __init__(
+        self, patches: Sequence[tuple[str, bytes]], checkout: Checkout, verify: Verify, *, drawn: int = 0
+    ) -> None:
+        self._patches = patches
+        self._checkout = checkout
+        self._verify = verify
+        self._verified: dict[str, Mapping[str, bool]] = {}
+        self.drawn = drawn
+
+    @property
+    def exhausted(self) -> bool:
+        return self.drawn >= len(self._patches)
+
+    async def wave(self, *, executions: int, wall_s: float) -> AsyncGenerator[Found | Tried]:
+        """Look at patches in their order; only what is verified counts as an execution."""
+        end, used = time.monotonic() + wall_s, 0
+        while not self.exhausted and used < max(1, executions) and time.monotonic() < end:
+            source, patch = self._patches[self.drawn]
+            candidate = await asyncio.to_thread(read_candidate, self._checkout, source, patch)
+            standing, _ = drop([candidate])
+            outcomes: Mapping[str, bool] = {}
+            ran = 0
+            if standing:
+                key = classify(standing)[0].id
+                if key not in self._verified:
+                    self._verified[key] = await self._verify(candidate)
+                    ran = 1
+                outcomes = self._verified[key]
+            self.drawn += 1
+            used += ran
+            yield Found(self.drawn, candidate, ran, outcomes=outcomes)
+
+
+def read_candidate(checkout: Checkout, source: str, patch: bytes) -> Candidate:
+    """A candidate of a patch; one that does not apply says so, and will be dropped for it."""
+    provenance = Provenance("given", f"the patch of {source}", model=source, trajectory=source)
+    name = patch_id(source.encode() + b"\0" + patch)
+    try:
+        after = patched_files(checkout, patch) if patch.strip() else {}
+    except PatchError as error:
+        return Candidate(name, patch, (), provenance, fault=" ".join(str(error).split())[:500])
+    changes = tuple(
+        Change(path, checkout.read(path) if path in checkout.entries else None, entry[1] if entry else None)
+        for path, entry in sorted(after.items())
+    )
+    return Candidate(name, patch, changes, provenance)
