@@ -14,6 +14,7 @@ from memory import Bill
 from selection import (
     Ballot,
     Candidate,
+    Count,
     Dropped,
     EquivalenceClass,
     Outcome,
@@ -25,8 +26,10 @@ from selection import (
     count,
     decide,
     drop,
+    posterior,
 )
 
+RIVAL = 0.2  # of the best one's probability: who has less can no longer win
 UNSURE = 0.1  # a judge's preference that is nearer to one half than this is none
 EXAMPLE_LIMIT = Limit(1.0, 10.0)
 
@@ -103,25 +106,29 @@ class Evidence:
         met = {outcome.unit for outcome in report.outcomes if outcome.status == "passed"}
         return [str(place) in met for place in range(len(self.examples))]
 
+    def counted(self) -> Count:
+        """How the classes stand now."""
+        classes, _ = self.standing()
+        return count(classes, *self._count(classes))
+
     def eligible(self) -> tuple[EquivalenceClass, ...]:
         """The classes that no test speaks against, the best first."""
-        classes, _ = self.standing()
-        return tuple(each.of for each in count(classes, *self._count(classes)) if each.eligible)
+        return tuple(each.of for each in self.counted().eligible)
 
-    def rivals(self) -> tuple[EquivalenceClass, ...]:
-        """The classes between which nothing but the policy's own order decides; none where they all behave alike."""
-        classes, _ = self.standing()
-        eligible = [each for each in count(classes, *self._count(classes)) if each.eligible]
-        best = [each.of for each in eligible if each.examples_missed == eligible[0].examples_missed]
-        return () if len(best) < 2 or behave_alike(best) else tuple(best)
+    def rivals(self) -> Mapping[EquivalenceClass, float]:
+        """The classes among which the winner is still open, the best first, each with the probability that it is right; none
+        where all that are left behave alike."""
+        counted = self.counted()
+        likely, eligible = posterior(counted), counted.eligible
+        least = RIVAL * max((likely[each.of.id] for each in eligible), default=0.0)
+        left = {each.of: likely[each.of.id] for each in eligible if likely[each.of.id] >= least}
+        return {} if len(left) < 2 or behave_alike(list(left)) else left
 
     def verdict(self, *, stopped: str, bill: Bill) -> Verdict:
         """The best that can be said now."""
-        classes, dropped = self.standing()
-        probes, ballots = self._count(classes)
+        _, dropped = self.standing()
         cost = {"wall_s": round(bill.wall_s, 3), "stages": {name: asdict(each) for name, each in bill.stages.items()}}
-        standings = count(classes, probes, ballots)
-        return decide(standings, dropped, probes, ballots, stopped=stopped, cost=cost, notes=self.notes())
+        return decide(self.counted(), dropped, stopped=stopped, cost=cost, notes=self.notes())
 
     def _count(self, classes: Sequence[EquivalenceClass]) -> tuple[list[Probe], list[Ballot]]:
         """What each class passed in a fresh interpreter, and which documented examples it meets. A failing test that no

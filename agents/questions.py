@@ -5,7 +5,7 @@ The inputs were found when the candidates' behaviours were compared; only the ch
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -51,12 +51,12 @@ class Answered:
 async def next_question(
     session: TestSession,
     splits: Sequence[Split],
-    rivals: Sequence[EquivalenceClass],
-    weights: Mapping[str, float],
+    rivals: Mapping[EquivalenceClass, float],
     asked: Sequence[Question],
 ) -> Question | None:
-    """The best question about `rivals` that was not asked, None when there is none: no input is known on which they
-    differ in a way that a person can read. weights: of each of them, by its id."""
+    """The best question that was not asked about `rivals` (with their weights), None when there is none: no input is
+    known on which they differ in a way that a person can read."""
+    weights = {each.id: weight for each, weight in rivals.items()}
     ids = {each.representative.id: each.id for each in rivals}
     known = [
         (split, {ids[name]: result for name, result in split.results.items() if name in ids})
@@ -73,7 +73,7 @@ async def next_question(
 
 
 async def _in_words(
-    session: TestSession, split: Split, rivals: Sequence[EquivalenceClass], weights: Mapping[str, float]
+    session: TestSession, split: Split, rivals: Iterable[EquivalenceClass], weights: Mapping[str, float]
 ) -> Question | None:
     results: dict[str, str] = {}
     call = ""

@@ -37,9 +37,8 @@ async def questions(state: Any, runtime: Runtime[LiveRun]) -> dict[str, Any]:
     live, evidence = runtime.context, runtime.context.evidence
     with _within_the_budget(live):
         while live.workers and len(evidence.asked) < MOST_QUESTIONS and (rivals := evidence.rivals()):
-            weights = dict.fromkeys((each.id for each in rivals), 1.0)
             async with held(live, SELECTION):
-                question = await next_question(live.workers[0], evidence.splits, rivals, weights, evidence.asked)
+                question = await next_question(live.workers[0], evidence.splits, rivals, evidence.asked)
             askers = _askers(live)
             if question is None or not askers:
                 evidence.unanswered = question
@@ -62,7 +61,7 @@ async def written_tests(state: Any, runtime: Runtime[LiveRun]) -> dict[str, Any]
         return {}
     with _within_the_budget(live):
         for number in range(1, ROUNDS + 1):
-            finalists = evidence.rivals()[:FINALISTS]
+            finalists = list(evidence.rivals())[:FINALISTS]
             if not finalists:
                 break
             content = await live.judge.write_tests([each.representative.patch for each in finalists])
@@ -78,10 +77,12 @@ async def written_tests(state: Any, runtime: Runtime[LiveRun]) -> dict[str, Any]
 async def comparisons(state: Any, runtime: Runtime[LiveRun]) -> dict[str, Any]:
     """Let the judge compare the finalists, each pair in both orders."""
     live, evidence = runtime.context, runtime.context.evidence
-    finalists = evidence.rivals()[:FINALISTS] if live.judge is not None else ()
+    if live.judge is None:
+        return {}
     with _within_the_budget(live):
-        for first, second in itertools.combinations(finalists, 2):
-            assert live.judge is not None
+        for first, second in itertools.combinations(list(evidence.rivals())[:FINALISTS], 2):
+            if not {first, second} <= evidence.rivals().keys():
+                continue  # an earlier pair has settled it
             share = await live.judge.prefers_first(first.representative.patch, second.representative.patch)
             if share is not None:
                 evidence.comparisons.append(Comparison(first.id, second.id, share))

@@ -4,8 +4,9 @@ Pure: plain values in, plain values out; no I/O, no model, no clock. Somebody el
 
     survivors, dropped = drop(candidates)      what cannot be right never reaches a test
     classes = classify(survivors)              candidates that are the same program, counted once
-    standings = count(classes, probes, ballots)
-    verdict = decide(...)                      the winner, its confidence, every ballot, what it cost
+    counted = count(classes, probes, ballots)  every class with its weighed ballots, best first
+    plan = Lazy(classes, probes, ballots)      the same, with only those executions that may change the winner
+    verdict = decide(counted, ...)             the winner, its confidence, every ballot, what it cost
     next_step(progress)                        between waves: stop, or sample more
 """
 
@@ -13,9 +14,11 @@ from selection.allocation import Decision, Progress, next_step
 from selection.ballots import Ballot, Outcome, Probe, ProbeKind, flakiness
 from selection.candidates import Candidate, Change, Provenance
 from selection.classes import EquivalenceClass, classify
-from selection.confidence import behave_alike
-from selection.count import Standing, count
+from selection.confidence import behave_alike, posterior
+from selection.count import Count, Standing, count
 from selection.drop import Dropped, drop, is_test
+from selection.errors import AmbiguousId, SelectionError, StrangeBallot
+from selection.lazy import Ask, Lazy
 from selection.question import MOST as MOST_QUESTIONS
 from selection.question import NEITHER, Question, ask, rank_inputs
 from selection.question import Answer as QuestionAnswer
@@ -24,12 +27,16 @@ from selection.verdict import Verdict, decide
 __all__ = [
     "MOST_QUESTIONS",
     "NEITHER",
+    "AmbiguousId",
+    "Ask",
     "Ballot",
     "Candidate",
     "Change",
+    "Count",
     "Decision",
     "Dropped",
     "EquivalenceClass",
+    "Lazy",
     "Outcome",
     "Probe",
     "ProbeKind",
@@ -37,7 +44,9 @@ __all__ = [
     "Provenance",
     "Question",
     "QuestionAnswer",
+    "SelectionError",
     "Standing",
+    "StrangeBallot",
     "Verdict",
     "ask",
     "behave_alike",
@@ -48,5 +57,6 @@ __all__ = [
     "flakiness",
     "is_test",
     "next_step",
+    "posterior",
     "rank_inputs",
 ]

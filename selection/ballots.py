@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Outcome = Literal["passed", "failed", "error", "timeout", "unknown"]
+FAILED: tuple[Outcome, ...] = ("failed", "error", "timeout")
 ProbeKind = Literal["regression", "target", "reproduction", "differential", "example", "judge"]
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from selection.candidates import Candidate, Change
+from selection.errors import AmbiguousId
 from selection.syntax import Unparsable, normalised
 
 
@@ -25,20 +26,35 @@ class EquivalenceClass:
     def score(self) -> float:
         return max(member.score for member in self.members)
 
+    @property
+    def behaviour(self) -> str | None:
+        """That of its members: they are one program."""
+        return next((member.behaviour for member in self.members if member.behaviour is not None), None)
 
-def classify(candidates: Sequence[Candidate]) -> tuple[EquivalenceClass, ...]:
+
+def classify(candidates: Iterable[Candidate]) -> tuple[EquivalenceClass, ...]:
     """Group candidates by the normalised syntax of the files that they change (by the bytes, where it is not Python).
 
-    Members are ordered by score, then by id, so that the result does not depend on the order of `candidates`.
+    Members are ordered by score, then by id, so that the result does not depend on the order of `candidates`. A candidate
+    that is named twice is there once. Raises AmbiguousId.
     """
     groups: dict[str, list[Candidate]] = {}
-    for candidate in candidates:
+    for candidate in unambiguous(candidates):
         groups.setdefault(_key(candidate), []).append(candidate)
     classes = (
         EquivalenceClass(key, tuple(sorted(members, key=lambda member: (-member.score, member.id))))
         for key, members in groups.items()
     )
     return tuple(sorted(classes, key=lambda each: (-each.score, each.id)))
+
+
+def unambiguous(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
+    """Each once. Raises AmbiguousId where two different ones share an id."""
+    found: dict[str, Candidate] = {}
+    for candidate in candidates:
+        if found.setdefault(candidate.id, candidate) != candidate:
+            raise AmbiguousId(f"two different candidates have the id {candidate.id}; give each its own")
+    return tuple(found.values())
 
 
 def _key(candidate: Candidate) -> str:

@@ -6,10 +6,11 @@ a small sample never gives certainty.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 
 from selection.classes import EquivalenceClass
-from selection.count import Standing
+from selection.count import Count
 
 
 def _rate(right: int, of: int) -> float:
@@ -28,22 +29,48 @@ UNSHOWN = 0.458
 
 def behave_alike(classes: Sequence[EquivalenceClass]) -> bool:
     """Whether there are several classes, and all were seen to give equal results."""
-    behaviours = {each.representative.behaviour for each in classes}
+    behaviours = {each.behaviour for each in classes}
     return len(classes) > 1 and len(behaviours) == 1 and None not in behaviours
 
 
-def confidence(eligible: Sequence[Standing], *, shown: bool = True) -> tuple[float, str]:
-    """The probability that the first of `eligible` (best first) is correct, and the reason in words. shown: some test
-    failed on base and passes with it."""
+def posterior(counted: Count) -> Mapping[str, float]:
+    """For each class, how likely it is that what it does is right; classes of one behaviour group share theirs.
+
+    At most one group is right. The odds of each are its belief, those of none such that a program which stands alone is
+    right as often as ALONE or UNSHOWN says. The policy's own order plays no part.
+    """
+    best: dict[str, float] = {}
+    for standing in counted.standings:
+        best[standing.group] = max(best.get(standing.group, -math.inf), standing.belief)
+    alone = ALONE if counted.shown else UNSHOWN
+    none = math.log((1 - alone) / alone)
+    top = max([none, *best.values()])
+    odds = {group: math.exp(belief - top) for group, belief in best.items()}
+    whole = math.fsum(odds.values()) + math.exp(none - top)
+    return {standing.of.id: odds[standing.group] / whole for standing in counted.standings}
+
+
+def confidence(counted: Count) -> tuple[float, str]:
+    """The probability that the winner is correct, and the reason in words.
+
+    The posterior, except where a measured rate knows more: when all behave alike, and when nothing but the policy's own
+    order tells the first from the second.
+    """
+    eligible = counted.eligible
     if not eligible:
         return 0.0, "no candidate passed every test"
-    if not shown:
-        return UNSHOWN, "no test of the repository failed before, so none shows that the issue is solved"
-    if len(eligible) == 1:
-        return ALONE, "one program passed every test; nothing to compare it with"
-    if behave_alike([standing.of for standing in eligible]):
-        return ALIKE, f"all {len(eligible)} programs that passed every test behave alike on generated inputs"
-    best, second = eligible[0], eligible[1]
-    if best.examples_missed < second.examples_missed:
-        return ALONE, "documented examples, or an answered question, tell the best from the second best"
-    return OPEN, f"{len(eligible)} programs passed every test and do not all behave alike"
+    best = eligible[0]
+    sure = posterior(counted)[best.of.id]
+    agree = f"{best.group_votes:.1f} independent votes are for it" if best.group_votes > 1 else ""
+    if not counted.shown:
+        why = "no test of the repository failed before, so none shows that the issue is solved"
+    elif len(eligible) == 1:
+        why = f"one program passed every test{'' if agree else '; nothing to compare it with'}"
+    elif behave_alike([standing.of for standing in eligible]):
+        sure = max(sure, ALIKE)
+        why = f"all {len(eligible)} programs that passed every test behave alike on generated inputs"
+    elif best.score > eligible[1].score:
+        why = f"the other ballots tell the best of {len(eligible)} programs that passed every test from the second best"
+    else:
+        return OPEN, f"{len(eligible)} programs passed every test and do not all behave alike"
+    return sure, "; ".join(filter(None, (why, agree)))

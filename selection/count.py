@@ -1,65 +1,143 @@
-"""The count: how each class stands after all ballots."""
+"""The count: how each class stands after all ballots.
+
+Two tiers. First what is required: a stable regression test that a class fails is a veto, and so is a target, a stable test
+that fails on base, where some class passes it. What was not seen to pass did not pass. Among those that pass, the score
+decides: the weighed ballots of all other probes (`weights`) and the agreement of independent voters (`agreement`), in
+nats, summed exactly. What remains tied is ordered by the class's own voters and then by the policy's own order, which has no
+vote.
+
+With given weights a class's score is a sum over its own ballots, so that bounds on it are known before they are cast; that
+is what lazy counting (`lazy`) lives from.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
-from typing import get_args
 
-from selection.ballots import Ballot, Probe, ProbeKind
+from selection.agreement import Voter, agreement, groups, voters, votes
+from selection.ballots import Ballot, Probe
+from selection.box import Box
 from selection.classes import EquivalenceClass
+from selection.weights import Weight, weigh
 
-FAILED = ("failed", "error", "timeout")
+Rank = tuple[int, int, int, float, float, float, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """One class and the ballots for and against it.
 
-    broken: regression probes that it fails. unmet: target probes that it fails or that were not run for it.
-    examples_met, examples_missed: documented examples.
+    broken: required regression probes that it fails. unmet: targets that it fails or that were not run for it. unseen:
+    regression probes that were run for others only. examples_met, examples_missed: documented examples.
+    score: nats of evidence, for the order. belief: nats for the posterior: agreement, less what it failed of all that
+    separates classes, vetoes included; to pass what a bad rival fails is no merit.
+    group: its behaviour group. votes, group_votes: independent ones, see `agreement`.
     """
 
     of: EquivalenceClass
     broken: tuple[str, ...]
     unmet: tuple[str, ...]
+    unseen: tuple[str, ...]
     examples_met: int
     examples_missed: int
+    score: float
+    belief: float
+    group: str
+    votes: float
+    group_votes: float
 
     @property
     def eligible(self) -> bool:
-        """It breaks nothing that worked, and mends everything that it was asked to mend."""
-        return not self.broken and not self.unmet
+        """It was seen to break nothing that worked, and to mend everything that it was asked to mend."""
+        return not self.broken and not self.unmet and not self.unseen
 
     @property
-    def rank(self) -> tuple[int, int, int, float, str]:
-        """Sort key, best first: regressions, unmet targets, missed examples, then the policy's own score."""
-        return (len(self.broken), len(self.unmet), self.examples_missed, -self.of.score, self.of.id)
+    def rank(self) -> Rank:
+        """Sort key, best first."""
+        return (
+            len(self.broken),
+            len(self.unmet),
+            len(self.unseen),
+            -self.score,
+            -self.votes,
+            -self.of.score,
+            self.of.id,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """standings: best first. weights: those of the probes that it was counted with."""
+
+    box: Box
+    weights: Mapping[str, Weight]
+    standings: tuple[Standing, ...]
+
+    @property
+    def eligible(self) -> tuple[Standing, ...]:
+        return tuple(standing for standing in self.standings if standing.eligible)
+
+    @property
+    def winner(self) -> Standing | None:
+        return next((standing for standing in self.standings if standing.eligible), None)
+
+    @property
+    def shown(self) -> bool:
+        """Whether some test failed on base that some class passes."""
+        return any(self.box.passing[name] for name, probe in self.box.probes.items() if probe.kind == "target")
 
 
 def count(
-    classes: Iterable[EquivalenceClass], probes: Iterable[Probe], ballots: Iterable[Ballot]
-) -> tuple[Standing, ...]:
-    """Rank the classes, best first.
+    classes: Iterable[EquivalenceClass],
+    probes: Iterable[Probe],
+    ballots: Iterable[Ballot],
+    *,
+    weights: Mapping[str, Weight] | None = None,
+) -> Count:
+    """Rank the classes, best first; without `weights`, with those that the ballots themselves suggest.
 
-    A class that lacks a ballot of a target probe counts as failing it: what was not seen to work does not work. A probe
-    on which no ballot was cast says nothing of anybody.
+    A probe on which no ballot was cast says nothing of anybody, and neither does a target that no class passes. Raises
+    AmbiguousId, StrangeBallot.
     """
-    cast = {(ballot.probe, ballot.class_id): ballot.outcome for ballot in ballots}
-    kinds: dict[str, list[str]] = {kind: [] for kind in get_args(ProbeKind)}
-    for probe in probes:
-        kinds[probe.kind].append(probe.id)
-    voted = {probe for probe, _ in cast}
+    box = Box.of(classes, probes, ballots)
+    weighed = weigh(box) if weights is None else weights
+    group = groups(box)
+    members: dict[str, set[Voter]] = {}
+    for name, of in box.classes.items():
+        members.setdefault(group[name], set()).update(voters(of))
+    regressions, targets = _required(box, "regression"), _required(box, "target")
+    examples = {name for name, probe in box.probes.items() if probe.kind == "example"}
+    votes_of = {name: weighed[name] for name, probe in box.probes.items() if not probe.required and box.speaks(name)}
+    passes = {name: weight.passed for name, weight in votes_of.items()}
+    fails = {name: weight.failed for name, weight in votes_of.items()}
+    missed = {name: weighed[name].swing for name in box.probes if box.separates(name)}
 
-    def standing(each: EquivalenceClass) -> Standing:
-        outcomes = {probe: cast.get((probe, each.id)) for probe in voted}
-        examples = [outcomes.get(probe) for probe in kinds["example"]]
+    def standing(of: EquivalenceClass) -> Standing:
+        passed, failed = box.passed[of.id], box.failed[of.id]
+        less = {name: weighed[name].passed - weighed[name].own for name in box.own[of.id] & passed}
+        agreed = agreement(members[group[of.id]])
         return Standing(
-            of=each,
-            broken=tuple(probe for probe in kinds["regression"] if outcomes.get(probe) in FAILED),
-            unmet=tuple(probe for probe in kinds["target"] if probe in voted and outcomes[probe] != "passed"),
-            examples_met=examples.count("passed"),
-            examples_missed=examples.count("failed"),
+            of=of,
+            broken=tuple(sorted(regressions & failed)),
+            unmet=tuple(sorted(targets - passed)),
+            unseen=tuple(sorted(regressions - passed - failed)),
+            examples_met=len(examples & passed),
+            examples_missed=len(examples & failed),
+            score=agreed + _sum(passes, passed) + _sum(fails, failed) - _sum(less, votes_of.keys()),
+            belief=agreed - _sum(missed, failed) - _sum(less, missed.keys()),
+            group=group[of.id],
+            votes=votes(voters(of)),
+            group_votes=votes(members[group[of.id]]),
         )
 
-    return tuple(sorted(map(standing, classes), key=lambda each: each.rank))
+    return Count(box, weighed, tuple(sorted(map(standing, box.classes.values()), key=lambda each: each.rank)))
+
+
+def _required(box: Box, kind: str) -> set[str]:
+    return {name for name, probe in box.probes.items() if probe.required and probe.kind == kind and box.speaks(name)}
+
+
+def _sum(nats: Mapping[str, float], probes: Set[str]) -> float:
+    """Exact in any order, for weights are multiples of 2**-10."""
+    return sum(map(nats.__getitem__, nats.keys() & probes))

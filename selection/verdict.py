@@ -9,9 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from selection.ballots import Ballot, Outcome, Probe, ProbeKind
 from selection.candidates import Candidate
-from selection.confidence import confidence
-from selection.count import Standing
+from selection.classes import unambiguous
+from selection.confidence import confidence, posterior
+from selection.count import Count, Standing
 from selection.drop import Dropped
+from selection.reasons import reasons, why_it_weighs
 
 
 class _Model(BaseModel):
@@ -26,27 +28,54 @@ class CandidateReport(_Model):
     policy: str
     step: str
     model: str | None
-    score: float
+    trajectory: str | None = Field(None, description="the attempt that it comes from; null for one search of many")
+    score: float = Field(description="the policy's own opinion; it breaks ties and has no vote")
     equivalence_class: str | None = Field(description="null when it was dropped")
     rank: int | None = Field(description="place of its class, 1 is best; null when it was dropped")
     dropped: str | None = Field(description="why it was dropped before any test")
     broken: list[str] = Field(description="tests that pass on base and fail with it")
     unmet: list[str] = Field(description="tests that it had to mend and did not")
+    unseen: int = Field(0, description="tests that pass on base and were not run with it, since it could not win")
     examples_met: int
     examples_missed: int
-    behaviour: str | None
+    evidence: float | None = Field(None, description="nats: its weighed ballots and the agreement of others")
+    posterior: float | None = Field(None, description="probability that what it does is right, shared by its group")
+    votes: float | None = Field(None, description="independent votes for its behaviour group")
+    group: str | None = Field(None, description="the behaviour group of its class, named by one of its classes")
+    behaviour: str | None = Field(description="equal for candidates that gave equal results on generated inputs")
 
 
 class ProbeReport(_Model):
+    """One probe. passed and failed: nats of evidence that a pass is for a class, and a failure against it."""
+
     id: str
     kind: ProbeKind
+    author: str | None = Field(None, description="the trajectory that wrote it")
+    flakiness: float = Field(0.0, description="share of repetitions that came out otherwise than most")
+    required: bool = Field(False, description="who fails it cannot win, whatever else speaks for it")
+    separates: bool = Field(False, description="it passed some class and failed another")
+    passed: float | None = None
+    failed: float | None = None
+    why: str = ""
 
 
 class BallotReport(_Model):
+    """One ballot. weight: nats for (above 0) or against its class; null where it decides alone, or decides nothing."""
+
     probe: str
     equivalence_class: str
     outcome: Outcome
     detail: str
+    digest: str | None = None
+    weight: float | None = None
+
+
+class Executions(_Model):
+    """How many ballots were cast, out of those that all probes on all classes would have been."""
+
+    run: int
+    full: int
+    saved: int
 
 
 class StageCost(_Model):
@@ -64,71 +93,77 @@ class Cost(_Model):
 
 
 class Verdict(_Model):
-    """How a Run ended. `winner` is the id of a candidate, or null; `reason` says why in a sentence."""
+    """How a Run ended. `winner` is the id of a candidate, or null; `reason` says why in a sentence.
 
-    version: Literal[1] = 1
+    Fields are added within a version. Version 2 has the weighed count; verdicts of version 1 have none of its fields.
+    """
+
+    version: Literal[1, 2] = 2
     winner: str | None
     reason: str
+    reasons: list[str] = Field(default_factory=list, description="what told the winner from the others, in sentences")
     confidence: float = Field(ge=0, le=1, description="probability that the winner is correct")
     confidence_reason: str
     runner_up: str | None
     candidates: list[CandidateReport]
     probes: list[ProbeReport]
     ballots: list[BallotReport]
+    executions: Executions | None = None
     stopped: str = Field(description="why no more was tried")
     cost: Cost
     notes: list[str] = Field(default_factory=list)
 
 
 def decide(
-    standings: Sequence[Standing],
+    counted: Count,
     dropped: Sequence[Dropped],
-    probes: Sequence[Probe],
-    ballots: Sequence[Ballot],
     *,
     stopped: str,
     cost: Mapping[str, object],
     notes: Sequence[str] = (),
 ) -> Verdict:
-    """Put the count into words. `standings` are best first; `cost` has the shape of Cost."""
-    eligible = [standing for standing in standings if standing.eligible]
-    sure, why = confidence(eligible, shown=any(probe.kind == "target" for probe in probes))
-    ids = [standing.of.representative.id for standing in eligible]
+    """Put the count into words. `cost` has the shape of Cost. Raises AmbiguousId."""
+    box = counted.box
+    unambiguous([*(each for of in box.classes.values() for each in of.members), *(each.candidate for each in dropped)])
+    sure, why = confidence(counted)
+    believed = posterior(counted)
+    ids = [standing.of.representative.id for standing in counted.eligible]
+    run, full = sum(map(len, box.rows.values())), len(box.classes) * len(box.probes)
     return Verdict(
         winner=ids[0] if ids else None,
-        reason=_reason(standings, eligible, probes, stopped),
+        reason=_reason(counted, stopped),
+        reasons=reasons(counted),
         confidence=round(sure, 4),
         confidence_reason=why,
         runner_up=ids[1] if len(ids) > 1 else None,
         candidates=[
-            _report(member, standing=standing, rank=rank)
-            for rank, standing in enumerate(standings, 1)
+            _report(member, standing=standing, rank=rank, believed=believed[standing.of.id])
+            for rank, standing in enumerate(counted.standings, 1)
             for member in standing.of.members
         ]
         + [_report(each.candidate, dropped=each.reason) for each in dropped],
-        probes=[ProbeReport(id=probe.id, kind=probe.kind) for probe in probes],
-        ballots=[
-            BallotReport(
-                probe=ballot.probe, equivalence_class=ballot.class_id, outcome=ballot.outcome, detail=ballot.detail
-            )
-            for ballot in ballots
-        ],
+        probes=[_probe(counted, probe) for probe in box.probes.values()],
+        ballots=[_ballot(counted, ballot) for row in box.rows.values() for ballot in row.values()],
+        executions=Executions(run=run, full=full, saved=full - run),
         stopped=stopped,
         cost=Cost.model_validate(cost),
         notes=list(notes),
     )
 
 
-def _reason(standings: Sequence[Standing], eligible: Sequence[Standing], probes: Sequence[Probe], stopped: str) -> str:
-    if not standings:
+def _reason(counted: Count, stopped: str) -> str:
+    if not counted.standings:
         return f"no patch found: {stopped}"
-    if not eligible:
-        best = standings[0]
+    winner = counted.winner
+    if winner is None:
+        best = counted.standings[0]
         wrong = [f"breaks {test}" for test in best.broken] + [f"does not mend {test}" for test in best.unmet]
-        return f"no patch found: the best of {len(standings)} {wrong[0]}"
-    kinds = [probe.kind for probe in probes]
-    mended, kept = kinds.count("target"), kinds.count("regression")
-    rivals = len(eligible) - 1
+        wrong += [f"was not seen to pass {test}" for test in best.unseen]
+        return f"no patch found: the best of {len(counted.standings)} {wrong[0]}"
+    row = counted.box.rows[winner.of.id]
+    passed = [probe.kind for name, probe in counted.box.probes.items() if name in row and row[name].outcome == "passed"]
+    mended, kept = passed.count("target"), passed.count("regression")
+    rivals = len(counted.eligible) - 1
     others = f"; {rivals} other program{'s do' if rivals > 1 else ' does'} too" if rivals else ""
     kept_whole = f"breaks none of the {kept} that passed{others}"
     return f"it mends {_tests(mended)} and {kept_whole}" if mended else f"it {kept_whole}"
@@ -139,7 +174,12 @@ def _tests(number: int) -> str:
 
 
 def _report(
-    candidate: Candidate, *, standing: Standing | None = None, rank: int | None = None, dropped: str | None = None
+    candidate: Candidate,
+    *,
+    standing: Standing | None = None,
+    rank: int | None = None,
+    believed: float | None = None,
+    dropped: str | None = None,
 ) -> CandidateReport:
     return CandidateReport(
         id=candidate.id,
@@ -147,6 +187,7 @@ def _report(
         policy=candidate.provenance.policy,
         step=candidate.provenance.step,
         model=candidate.provenance.model,
+        trajectory=candidate.provenance.trajectory,
         score=candidate.score,
         behaviour=candidate.behaviour,
         equivalence_class=standing.of.id if standing else None,
@@ -154,8 +195,46 @@ def _report(
         dropped=dropped,
         broken=list(standing.broken) if standing else [],
         unmet=list(standing.unmet) if standing else [],
+        unseen=len(standing.unseen) if standing else 0,
         examples_met=standing.examples_met if standing else 0,
         examples_missed=standing.examples_missed if standing else 0,
+        evidence=round(standing.score, 3) if standing else None,
+        posterior=None if believed is None else round(believed, 4),
+        votes=round(standing.group_votes, 2) if standing else None,
+        group=standing.group if standing else None,
+    )
+
+
+def _probe(counted: Count, probe: Probe) -> ProbeReport:
+    weight = counted.weights[probe.id]
+    return ProbeReport(
+        id=probe.id,
+        kind=probe.kind,
+        author=probe.author,
+        flakiness=probe.flakiness,
+        required=probe.required,
+        separates=counted.box.separates(probe.id),
+        passed=round(weight.passed, 3),
+        failed=round(weight.failed, 3),
+        why=why_it_weighs(counted, probe),
+    )
+
+
+def _ballot(counted: Count, ballot: Ballot) -> BallotReport:
+    probe = counted.box.probes[ballot.probe]
+    alone = probe.required or not counted.box.speaks(probe.id)
+    weight = (
+        None
+        if alone
+        else counted.weights[probe.id].of(ballot.outcome, own=probe.id in counted.box.own[ballot.class_id])
+    )
+    return BallotReport(
+        probe=ballot.probe,
+        equivalence_class=ballot.class_id,
+        outcome=ballot.outcome,
+        detail=ballot.detail,
+        digest=ballot.digest,
+        weight=None if weight is None else round(weight, 3),
     )
 
 

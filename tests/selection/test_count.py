@@ -53,8 +53,8 @@ def test_the_same_program_in_another_form_is_one_class() -> None:
 
 def verdict_of(candidates: list[Candidate], probes: list[Probe], ballots: list[Ballot]) -> str | None:
     standing, dropped = drop(candidates)
-    standings = count(classify(standing), probes, ballots)
-    return decide(standings, dropped, probes, ballots, stopped="it was enough", cost=COST).winner
+    counted = count(classify(standing), probes, ballots)
+    return decide(counted, dropped, stopped="it was enough", cost=COST).winner
 
 
 def test_a_class_that_breaks_a_test_loses_to_one_that_does_not_whatever_its_score() -> None:
@@ -67,11 +67,11 @@ def test_a_class_that_breaks_a_test_loses_to_one_that_does_not_whatever_its_scor
 
 
 def test_a_target_without_a_ballot_is_not_met() -> None:
-    only = candidate("only", "x = 2\n")
-    (each,) = classify([only])
+    one, other = candidate("one", "x = 2\n"), candidate("other", "x = 3\n")
+    ids = {each.representative.id: each.id for each in classify([one, other])}
     probes = [Probe("t1", "target"), Probe("t2", "target")]
-    other = Ballot("t2", "another class", "passed")
-    assert verdict_of([only], probes, [Ballot("t1", each.id, "passed"), other]) is None
+    ballots = [Ballot("t1", ids["one"], "passed"), Ballot("t2", ids["other"], "passed")]
+    assert verdict_of([one, other], probes, ballots) is None
 
 
 def test_documented_examples_outvote_the_policys_own_order() -> None:
@@ -84,7 +84,7 @@ def test_documented_examples_outvote_the_policys_own_order() -> None:
 
 
 def test_without_candidates_the_verdict_says_why() -> None:
-    verdict = decide((), (), (), (), stopped="every proposal was tried (12)", cost=COST)
+    verdict = decide(count((), (), ()), (), stopped="every proposal was tried (12)", cost=COST)
     assert (verdict.winner, verdict.confidence) == (None, 0.0)
     assert verdict.reason == "no patch found: every proposal was tried (12)"
 
