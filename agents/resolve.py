@@ -15,7 +15,7 @@ import contextlib
 import math
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
@@ -89,28 +89,31 @@ async def resolve(
         journal.on_event(on_event)
     goes_on = journal.last(OPENED) is not None
     journal.append(OPENED, {"run": run_id, "repo": str(request.repo)})
-    ledger = Ledger(store, run_id, budget, wall_used_s=journal.worked_s())
     evidence = Evidence()
-    try:
-        async with live_run(run_id, request, settings, store, journal, ledger, evidence) as live:
-            live.person = ask
-            why, interrupted = await _until_stopped(_walk(live), stop, ledger.wall_left_s("repair"))
-            if not interrupted:
-                await _gather_late(live)
-    except Exception as error:
-        said = " ".join(str(error).split()) or repr(error)
-        if not evidence.candidates:
-            can_go_on = goes_on or journal.last("localised") is not None
-            journal.append("run.interrupted" if can_go_on else "run.failed", {"error": said})
-            if not can_go_on:
-                await _forget(settings, run_id)
+    with ExitStack() as opened:
+        try:
+            ledger = opened.enter_context(
+                Ledger(store, run_id, budget, url=settings.ledger, wall_used_s=journal.worked_s())
+            )
+            async with live_run(run_id, request, settings, store, journal, ledger, evidence) as live:
+                live.person = ask
+                why, interrupted = await _until_stopped(_walk(live), stop, ledger.wall_left_s("repair"))
+                if not interrupted:
+                    await _gather_late(live)
+        except Exception as error:
+            said = " ".join(str(error).split()) or repr(error)
+            if not evidence.candidates:
+                can_go_on = goes_on or journal.last("localised") is not None
+                journal.append("run.interrupted" if can_go_on else "run.failed", {"error": said})
+                if not can_go_on:
+                    await _forget(settings, run_id)
+                raise
+            journal.append("note", {"text": f"ended by an error: {said}"})
+            why, interrupted = f"an error ended the search: {said}", False
+        except BaseException:
+            journal.append("run.interrupted", {})
             raise
-        journal.append("note", {"text": f"ended by an error: {said}"})
-        why, interrupted = f"an error ended the search: {said}", False
-    except BaseException:
-        journal.append("run.interrupted", {})
-        raise
-    verdict = evidence.verdict(stopped=why, bill=ledger.bill())
+        verdict = evidence.verdict(stopped=why, bill=ledger.final_bill())
     winner = evidence.candidates.get(verdict.winner or "")
     patch = winner.patch if winner else b""
     digest = store.files.put(patch) if winner else None

@@ -45,6 +45,11 @@ class Settings(BaseSettings):
         True, description="where no interpreter is named, take the repository's own .venv; the REST service never does"
     )
     budget: str = Field("wall=10m,candidates=1000", description="the limits of a Run")
+    ledger: str | None = Field(
+        None,
+        description="redis://HOST:PORT/DB: where processes of several hosts keep the account of a Run; none: in the state "
+        "directory, for those of this machine",
+    )
     workers: int = Field(
         default_factory=lambda: max(1, len(os.sched_getaffinity(0))),
         ge=1,
@@ -88,6 +93,13 @@ class Settings(BaseSettings):
     def _can_be_read(cls, text: str) -> str:
         Budget.parse(text)
         return text
+
+    @field_validator("ledger")
+    @classmethod
+    def _is_redis(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("it must begin with redis://, rediss:// or unix://")
+        return url
 
     @classmethod
     def settings_customise_sources(

@@ -3,18 +3,30 @@
 store = Store.open(state_dir)           one SQLite file, shared by all processes of this user
 run_id = Runs(store).create(request)    a row for each Run; everything else about it derives from its Journal
 journal = Journal(store, run_id)        append-only events
-ledger = Ledger(store, run_id, budget)  reserve before, settle after: settled + reserved <= budget, always
+ledger = Ledger(store, run_id, budget)  reserve before, settle after: settled + reserved <= budget, always (SQLite or Redis)
+bill_of(journal.events())               what the Run cost, from its Journal alone
 digest = store.files.put(data)          content-addressed bytes (patches, logs)
 Cache(path)                             bytes by key, bounded: what is lost is made again
 """
 
+from memory.bill import Bill, bill_of
 from memory.budget import Amounts, Budget
 from memory.cache import Cache
-from memory.errors import BudgetSyntaxError, LimitExceeded, MemoryRoomError, NotResumable, StoreUnusable, UnknownRun
+from memory.errors import (
+    BudgetSyntaxError,
+    LedgerLost,
+    LedgerUnusable,
+    LimitExceeded,
+    MemoryRoomError,
+    NotResumable,
+    StoreUnusable,
+    UnknownRun,
+)
 from memory.files import FileStore, write_whole
 from memory.journal import OPENED, Event, Journal
-from memory.ledger import SELECTION, Bill, Ledger, Reservation
-from memory.runs import RunRecord, Runs, process_started
+from memory.ledger import SELECTION, Ledger, Reservation
+from memory.processes import process_started
+from memory.runs import RunRecord, Runs
 from memory.store import Store
 
 __all__ = [
@@ -29,6 +41,8 @@ __all__ = [
     "FileStore",
     "Journal",
     "Ledger",
+    "LedgerLost",
+    "LedgerUnusable",
     "LimitExceeded",
     "MemoryRoomError",
     "NotResumable",
@@ -38,6 +52,7 @@ __all__ = [
     "Store",
     "StoreUnusable",
     "UnknownRun",
+    "bill_of",
     "process_started",
     "write_whole",
 ]

@@ -1,10 +1,16 @@
-"""What a Run may spend: `Budget` (the limits) and `Amounts` (one spend)."""
+"""What a Run may spend: `Budget` (the limits) and `Amounts` (one spend).
+
+Accounts are kept in whole numbers (nano-dollars, microseconds), so that a sum is the same in whatever order it is made,
+by whichever store, and again from the Journal.
+"""
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from decimal import Decimal
 from typing import Self
 
 from memory.errors import BudgetSyntaxError
@@ -12,6 +18,8 @@ from memory.errors import BudgetSyntaxError
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?", re.ASCII)
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?)([kM]?)", re.ASCII)
 _EXAMPLE = 'for example "wall=10m,candidates=200"'
+
+Units = tuple[int, ...]  # whole numbers, one for each of KINDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +36,31 @@ class Amounts:
     candidates: int = 0
 
     def __add__(self, other: Amounts) -> Amounts:
-        return Amounts(**{key: getattr(self, key) + getattr(other, key) for key in self.as_dict()})
+        return Amounts.of_units([one + two for one, two in zip(self.units(), other.units(), strict=True)])
 
-    def __sub__(self, other: Amounts) -> Amounts:
-        return Amounts(**{key: getattr(self, key) - getattr(other, key) for key in self.as_dict()})
+    def units(self) -> Units:
+        """The same in the units that accounts are kept in. ValueError for what is negative, or more than any account holds."""
+        units = tuple(round(getattr(self, kind) * _UNITS.get(kind, 1)) for kind in KINDS)
+        if not all(0 <= each <= MOST_UNITS for each in units):
+            raise ValueError(f"{self} cannot be put on an account")
+        return units
+
+    @classmethod
+    def of_units(cls, units: Sequence[int]) -> Amounts:
+        """The reverse of `units`, exactly."""
+        named = zip(KINDS, units, strict=True)
+        return cls(**{kind: each / _UNITS[kind] if kind in _UNITS else each for kind, each in named})  # type: ignore[arg-type]
 
     def as_dict(self) -> dict[str, float]:
         return asdict(self)
 
 
 KINDS = tuple(field.name for field in fields(Amounts))
+_UNITS = {"usd": 10**9, "sandbox_s": 10**6}  # in one dollar, in one second; what is not named is counted
+MOST_UNITS = (
+    10**15
+)  # of one kind: up to here a number and its quotient by a unit are one float each, and give each other
+NO_LIMIT = 2**53  # more than a Budget may allow; a whole number, so that every store compares with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +95,14 @@ class Budget:
         value = getattr(self, kind)
         return math.inf if value is None else float(value)
 
+    def caps(self, percent: Mapping[str, int]) -> Units:
+        """For each of KINDS the units that may be spent, of some kinds only so many in a hundred; NO_LIMIT without one."""
+        limits = [(kind, getattr(self, kind)) for kind in KINDS]
+        return tuple(
+            NO_LIMIT if limit is None else int(Decimal(str(limit)) * _UNITS.get(kind, 1) * percent.get(kind, 100) / 100)
+            for kind, limit in limits
+        )
+
     def as_dict(self) -> dict[str, float]:
         """Only the kinds that have a limit."""
         return {key: value for key, value in asdict(self).items() if value is not None}
@@ -82,27 +113,32 @@ def _seconds(name: str, text: str) -> float:
     if not text or match is None:
         raise BudgetSyntaxError(f"budget: {name}={text!r} is not a duration; write 90s, 10m or 1h30m")
     hours, minutes, seconds = (float(part or 0) for part in match.groups())
-    return _positive(name, text, hours * 3600 + minutes * 60 + seconds)
+    return _within(name, text, hours * 3600 + minutes * 60 + seconds, unit="sandbox_s")
 
 
 def _count(name: str, text: str) -> int:
-    number = _amount(name, text)
+    number = _within(name, text, _number(name, text))
     if number != int(number):
         raise BudgetSyntaxError(f"budget: {name}={text!r} is not a whole number")
     return int(number)
 
 
-def _amount(name: str, text: str) -> float:
+def _dollars(name: str, text: str) -> float:
+    return _within(name, text, _number(name, text), unit="usd")
+
+
+def _number(name: str, text: str) -> float:
     match = _NUMBER.fullmatch(text)
     if match is None:
         raise BudgetSyntaxError(f"budget: {name}={text!r} is not a number; write 200, 50k or 2M")
-    return _positive(name, text, float(match[1]) * {"": 1, "k": 1e3, "M": 1e6}[match[2]])
+    return float(match[1]) * {"": 1, "k": 1e3, "M": 1e6}[match[2]]
 
 
-def _positive(name: str, text: str, value: float) -> float:
-    if not (0 < value < 1e15):
-        raise BudgetSyntaxError(f"budget: {name}={text!r} must be more than nothing and less than 1e15")
+def _within(name: str, text: str, value: float, unit: str = "") -> float:
+    most = MOST_UNITS / _UNITS.get(unit, 1)
+    if not (1 / _UNITS.get(unit, 1) <= value < most):
+        raise BudgetSyntaxError(f"budget: {name}={text!r} must be more than nothing and less than {most:g}")
     return value
 
 
-_READERS = {"wall_s": _seconds, "sandbox_s": _seconds, "candidates": _count, "tokens": _count, "usd": _amount}
+_READERS = {"wall_s": _seconds, "sandbox_s": _seconds, "candidates": _count, "tokens": _count, "usd": _dollars}

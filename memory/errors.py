@@ -5,7 +5,9 @@ MemoryRoomError
 ├── BudgetSyntaxError                         a budget that cannot be read: bad input (also a ValueError)
 ├── UnknownRun                                no Run, or more than one, has that id (also a LookupError)
 ├── NotResumable                              the Run has ended, or another process works on it
-└── StoreUnusable                             the state directory cannot be read or written: mend it, then retry
+├── StoreUnusable                             the state directory cannot be read or written: mend it, then retry
+└── LedgerUnusable                            the shared ledger cannot be reached or used: mend it, then resume the Run
+    └── LedgerLost                            it has forgotten what it had promised: resume the Run
 """
 
 from __future__ import annotations
@@ -62,3 +64,11 @@ class StoreUnusable(MemoryRoomError, OSError):
         return cls(
             f"the state in {state_dir} cannot be {what}: {error}{'; no space is left' if full else ''}; {remedy}"
         )
+
+
+class LedgerUnusable(MemoryRoomError, OSError):
+    """The shared ledger cannot be reached or used. The library's own retries are over."""
+
+
+class LedgerLost(LedgerUnusable):
+    """The shared ledger was started again, or has lost the Run's account: it may have forgotten reservations."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -63,8 +63,11 @@ class Journal:
 
     def worked_s(self) -> float:
         """Seconds that processes have worked on the Run; the time between a crash and a resumption does not count."""
-        events = self.events()
-        return sum(now.at - before.at for before, now in pairwise(events) if now.kind != OPENED)
+        return worked_s(self.events())
+
+    def of_kind(self, kind: str) -> list[Event]:
+        """The events of one kind, in order."""
+        return self._read("kind = ? ORDER BY seq", kind)
 
     def last(self, *kinds: str) -> Event | None:
         """The newest event of one of these kinds."""
@@ -76,3 +79,8 @@ class Journal:
         columns = "SELECT seq, at, kind, data FROM events WHERE run_id = ? AND "
         rows = self._store.query(columns + where, self.run_id, *values)
         return [Event(seq, at, kind, json.loads(data)) for seq, at, kind, data in rows]
+
+
+def worked_s(events: Sequence[Event]) -> float:
+    """Seconds between the events of a Run, but for those before a process opens it."""
+    return sum(now.at - before.at for before, now in pairwise(events) if now.kind != OPENED)

@@ -6,11 +6,11 @@ import os
 import secrets
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from memory.errors import NotResumable, UnknownRun
 from memory.journal import OPENED, Journal
+from memory.processes import process_started
 from memory.store import Store
 
 State = Literal["running", "needs_input", "resolved", "unresolved", "failed", "interrupted"]
@@ -103,16 +103,3 @@ class Runs:
             error=error,
             question=question if state == "needs_input" else None,
         )
-
-
-def process_started(pid: int) -> str:
-    """When a process started, in clock ticks since boot, with the boot's id; "" when there is none.
-
-    A pid alone is reused; the pair is not. Source: proc(5), field 22 of /proc/PID/stat.
-    """
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return ""
-    return f"{boot}:{stat.rpartition(')')[2].split()[19]}"

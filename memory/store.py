@@ -24,12 +24,13 @@ CREATE TABLE IF NOT EXISTS events (
     run_id TEXT NOT NULL REFERENCES runs (id), seq INTEGER NOT NULL, at REAL NOT NULL,
     kind TEXT NOT NULL, data TEXT NOT NULL, PRIMARY KEY (run_id, seq)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS spends (
-    id INTEGER PRIMARY KEY, run_id TEXT NOT NULL REFERENCES runs (id), stage TEXT NOT NULL,
+CREATE TABLE IF NOT EXISTS entries (
+    number INTEGER PRIMARY KEY, run_id TEXT NOT NULL REFERENCES runs (id), id TEXT NOT NULL, stage TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('reserved', 'settled')), owner TEXT NOT NULL,
-    tokens INTEGER NOT NULL, usd REAL NOT NULL, sandbox_s REAL NOT NULL, candidates INTEGER NOT NULL
+    tokens INTEGER NOT NULL, nano_usd INTEGER NOT NULL, sandbox_us INTEGER NOT NULL, candidates INTEGER NOT NULL,
+    UNIQUE (run_id, id)
 ) STRICT;
-CREATE INDEX IF NOT EXISTS spends_of_run ON spends (run_id, state);
+CREATE INDEX IF NOT EXISTS reserved_entries ON entries (run_id, owner) WHERE state = 'reserved';
 """
 
 

@@ -15,7 +15,7 @@ import pytest
 from agents.request import Request
 from agents.resolve import Outcome, resolve
 from agents.settings import Settings
-from memory import Event, Journal, Runs, Store
+from memory import Event, Journal, Runs, Store, bill_of
 from tests.api.conftest import FAULTY, ISSUE, commit, repo  # noqa: F401  (a fixture)
 from tests.api.test_cli import ENDLESS, hopeless
 from workspaces import RepositoryError
@@ -49,7 +49,7 @@ class Machine:
         return [event for event in Journal(self.store, self.runs.find("last").id).events() if event.kind == kind]
 
     def spent(self, kind: str) -> float:
-        return float(self.store.query(f"SELECT coalesce(sum({kind}), 0) FROM spends")[0][0])
+        return bill_of(Journal(self.store, self.runs.find("last").id).events()).total.as_dict()[kind]
 
     def checkpoints(self) -> int:
         with sqlite3.connect(self.settings.state_dir / "checkpoints.db") as connection:

@@ -109,7 +109,7 @@ def test_settled_and_reserved_never_exceed_the_budget_when_nobody_overspends(
             else:
                 if keep:
                     ledger.settle(reservation, Amounts(candidates=min(asked, spent)))
-            ((total,),) = store.query("SELECT coalesce(sum(candidates), 0) FROM spends")
+            ((total,),) = store.query("SELECT coalesce(sum(candidates), 0) FROM entries")
             assert total <= limit
 
 
@@ -143,7 +143,7 @@ def test_stages_that_hold_sandboxes_one_after_another_stay_within_the_budget(
                 held = ledger.reserve(stage, Amounts(candidates=stage == "repair"), all_of="sandbox_s")
             except LimitExceeded:
                 continue
-            ((reserved,),) = store.query("SELECT sum(sandbox_s) FROM spends")
+            ((reserved,),) = store.query("SELECT sum(sandbox_us) / 1e6 FROM entries")
             assert reserved <= limit * (1 + 1e-9)
             ledger.settle(held, Amounts(candidates=held.amounts.candidates, sandbox_s=share * held.amounts.sandbox_s))
         total = ledger.bill().total

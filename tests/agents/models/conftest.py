@@ -33,7 +33,7 @@ class Books:
         return [dict(event.data) for event in self.journal.events() if event.kind == kind]
 
     def open_reservations(self) -> int:
-        return len(self.store.query("SELECT id FROM spends WHERE state = 'reserved'"))
+        return len(self.store.query("SELECT id FROM entries WHERE state = 'reserved'"))
 
 
 @pytest.fixture
