@@ -15,6 +15,15 @@ class NotAllowed(ValueError):
     """A caller asked for what only the settings may name."""
 
 
+class Given(BaseModel):
+    """A candidate that another system made. patch: its digest in the file store."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str = Field(description="the system that made it")
+    patch: str = Field(description="digest of the patch in the file store")
+
+
 class Request(BaseModel):
     """One Issue to resolve. The same object serves the command line, the REST service and the Journal.
 
@@ -34,6 +43,8 @@ class Request(BaseModel):
     model: str | None = Field(None, description="a model's name, scripted:FILE or replay:DIR; none: the repair policy")
     base_url: str | None = Field(None, description="where the model is served, …/v1; commas separate several replicas")
     ask: bool = Field(False, description="where candidates still differ in the end, wait for a person's answer")
+    candidates: tuple[Given, ...] = Field((), description="choose among these; nothing is generated")
+    static: bool = Field(False, description="choose among them without running anything of the repository")
     record: Path | None = Field(None, description="a directory for the record of every call of the model")
 
     @field_validator("issue")

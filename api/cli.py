@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
-from agents.request import Request
+from agents.predictions import read_predictions
+from agents.request import Given, Request
 from agents.settings import Settings
 from api import model_commands, report
 from api.ask import AskOnTerminal
@@ -108,10 +109,7 @@ def resolve_command(
     small faults in Python code that make pytest tests fail.
     """
     settings = Settings()
-    if ask and issue == "-":
-        raise typer.BadParameter(
-            "standard input holds the issue; give its text or a file, so that you can answer", param_hint="--ask"
-        )
+    _free_standard_input(issue, ask=ask)
     request = Request(
         repo=repo,
         issue=read_issue(issue),
@@ -127,6 +125,90 @@ def resolve_command(
         record=record and record.absolute(),
     )
     check_output(output)
+    _work(request, settings, output, as_json=as_json, apply=apply)
+
+
+@app.command(
+    "select",
+    epilog="Exit code: 0 a patch won, 1 none did, 2 bad input, 130 interrupted (the best patch so far is shown).",
+)
+def select_command(
+    repo: Annotated[Path, typer.Argument(help="a git repository; your checkout is not touched unless --apply")],
+    issue: Annotated[str, typer.Option(help="the issue: a file, - for standard input, or the text itself")],
+    candidates: Annotated[
+        list[Path],
+        typer.Option(
+            help="patches: a .diff or .patch file, predictions of SWE-bench (.jsonl, .json), or a directory of such files; "
+            "may be given several times"
+        ),
+    ],
+    instance: Annotated[
+        str | None, typer.Option(help="the issue's instance_id, where the predictions are for several")
+    ] = None,
+    static: Annotated[
+        bool, typer.Option("--static", help="run nothing: choose by agreement between the patches alone")
+    ] = False,
+    test: Annotated[
+        str | None, typer.Option(help='the tests that matter, e.g. "pytest -q tests/test_dates.py"')
+    ] = None,
+    base: Annotated[
+        str | None, typer.Option(help="the commit that the patches are for [default: HEAD of a clean checkout]")
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option(help='limits: "wall=10m,candidates=200" (also tokens, usd, sandbox)')
+    ] = None,
+    sandbox: Annotated[
+        Literal["auto", "docker", "bubblewrap"] | None, typer.Option(help="what untrusted code runs in")
+    ] = None,
+    image: Annotated[str | None, typer.Option(help="docker: the image, with Python and what the tests need")] = None,
+    python: Annotated[
+        Path | None, typer.Option(help="the interpreter that has pytest and the project's dependencies")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="a language model that judges, where tests leave it open: its name at --base-url")
+    ] = None,
+    base_url: Annotated[
+        str | None, typer.Option(help="where the model is served, as http://host:8000/v1 [default: OPENAI_BASE_URL]")
+    ] = None,
+    ask: Annotated[
+        bool,
+        typer.Option(
+            "--ask", help="where patches that pass all tests still differ, ask which result is right (3 times at most)"
+        ),
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="a directory for patch.diff, verdict.json, journal.jsonl")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print the verdict as JSON, and nothing else")] = False,
+    apply: Annotated[bool, typer.Option("--apply", help="apply the winning patch to your checkout")] = False,
+) -> None:
+    """Choose among patches that other systems made, by tests and agreement; nothing is generated.
+
+    Patches that do not apply, or cannot be right, are dropped with the reason; those that are the same program are tested
+    once; the tests, the tests that the patches add, examples in the documentation and, with --model, a judge vote.
+    """
+    settings = Settings()
+    _free_standard_input(issue, ask=ask)
+    predictions = read_predictions(candidates, instance)
+    text = read_issue(issue)
+    check_output(output)
+    with Store.open(settings.state_dir) as store:
+        given = tuple(Given(source=each.source, patch=store.files.put(each.patch)) for each in predictions)
+    request = Request(
+        repo=repo,
+        issue=text,
+        candidates=given,
+        static=static,
+        test=test,
+        base=base,
+        budget=budget,
+        sandbox=sandbox,
+        image=image,
+        python=python,
+        model=model,
+        base_url=base_url,
+        ask=ask,
+    )
     _work(request, settings, output, as_json=as_json, apply=apply)
 
 
@@ -270,6 +352,11 @@ def serve(
         print(f"callers send: Authorization: Bearer {token}", file=sys.stderr, flush=True)
     app = create_app(settings, token=token, hosts=None if loopback else ["*"])
     uvicorn.run(app, host=host, port=port, log_level="info", timeout_graceful_shutdown=10)
+
+
+def _free_standard_input(issue: str, *, ask: bool) -> None:
+    if ask and issue == "-":
+        raise typer.BadParameter("standard input holds the issue; give its text or a file", param_hint="--ask")
 
 
 def _work(
