@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from agents.errors import ModelError
 from agents.findings import Finding
+from agents.models import Endpoint, Replay, Scripted
+from agents.models.load import DEFAULT_BASE_URL, endpoints, secrets
 from agents.settings import Settings
 from memory import Store, StoreUnusable
 from workspaces import diagnose, preferred
+
+_ANSWER_S = 10.0
+_SHOWN = 10  # models of an endpoint
+_ELSEWHERE = (
+    "start a server (runoff model serve MODEL), or name another address with RUNOFF_BASE_URL or OPENAI_BASE_URL"
+)
 
 
 async def examine(settings: Settings) -> list[Finding]:
@@ -34,8 +45,59 @@ async def examine(settings: Settings) -> list[Finding]:
             needed=True,
         )
     )
-    findings.append(Finding("model", True, "none: the built-in repair policy is used (Python with pytest tests)"))
-    return findings
+    return [*findings, *await _models(settings)]
+
+
+async def _models(settings: Settings) -> list[Finding]:
+    """The model that `runoff resolve` would ask, with a line for each address; needed where the settings name one."""
+    name = settings.model or ""
+    needed = bool(name)
+    if name.startswith(("scripted:", "replay:")):
+        return [_without_a_server(name, settings)]
+    if not name and not settings.base_url:
+        detail = "none: the built-in repair policy is used (Python with pytest tests)"
+        return [Finding("model", True, f"{detail}; --model NAME would be asked for at {DEFAULT_BASE_URL}")]
+    try:
+        asked = endpoints(name, settings)
+    except ModelError as error:
+        return [Finding("model", False, str(error), _ELSEWHERE, needed)]
+    return [await _endpoint(each, needed=needed) for each in asked]
+
+
+def _without_a_server(name: str, settings: Settings) -> Finding:
+    kind, _, where = name.partition(":")
+    try:
+        Scripted.load(Path(where)) if kind == "scripted" else Replay(Path(where), secrets(settings))
+    except ModelError as error:
+        return Finding("model", False, str(error), "name another with RUNOFF_MODEL or --model", needed=True)
+    return Finding("model", True, name, needed=True)
+
+
+async def _endpoint(endpoint: Endpoint, *, needed: bool) -> Finding:
+    key = "with the key of OPENAI_API_KEY" if os.environ.get("OPENAI_API_KEY") else "without a key"
+    where = f"{endpoint.name}, {key}"
+    try:
+        async with asyncio.timeout(_ANSWER_S):
+            facts = await endpoint.learn()
+    except ModelError as error:
+        return Finding("model", False, f"{endpoint.model or 'none named'}, {key}: {error}", _ELSEWHERE, needed)
+    except TimeoutError:
+        return Finding("model", False, f"{where}: no answer in {_ANSWER_S:g} s", _ELSEWHERE, needed)
+    finally:
+        await endpoint.close()
+    if facts.models is None:
+        detail = f"{endpoint.model or 'none named'} at {where}: it answers, and has no list of models"
+        return Finding("model", True, f"{detail}; runoff model check tries it")
+    has = ", ".join(sorted(facts.models)[:_SHOWN]) or "none"
+    if not endpoint.model:
+        return Finding(
+            "model", True, f"none named, so the built-in repair policy is used; {where} answers, and has {has}"
+        )
+    if endpoint.model not in facts.models:
+        detail = f"{where} has no model {endpoint.model!r}; it has {has}"
+        return Finding("model", False, detail, "name one of them with RUNOFF_MODEL or --model", needed)
+    context = f", context {endpoint.context} tokens" if endpoint.context else ""
+    return Finding("model", True, f"{endpoint.model} at {where}: it answers{context}", needed=needed)
 
 
 def _python() -> Finding:

@@ -58,13 +58,14 @@ class Evidence:
     reproductions: Reproductions = field(default_factory=Reproductions)
     comparisons: list[Comparison] = field(default_factory=list)
     unanswered: Question | None = None  # what nobody was asked, though the answer would tell candidates apart
+    untested: str = ""  # why no test could be run
     _examples_met: dict[str, list[bool]] = field(default_factory=dict)  # class id -> for each example
     _examined: frozenset[str] = frozenset()
 
     def notes(self) -> list[str]:
         """What a reader of the verdict must know of the tests."""
         if self.base is None:
-            return []
+            return [self.untested] if self.untested else []
         notes = []
         if self.unanswered is not None:
             results = " or ".join(answer.result for answer in self.unanswered.answers)
@@ -124,11 +125,13 @@ class Evidence:
         left = {each.of: likely[each.of.id] for each in eligible if likely[each.of.id] >= least}
         return {} if len(left) < 2 or behave_alike(list(left)) else left
 
-    def verdict(self, *, stopped: str, bill: Bill) -> Verdict:
-        """The best that can be said now."""
+    def verdict(self, *, stopped: str, bill: Bill, notes: Sequence[str] = ()) -> Verdict:
+        """The best that can be said now. notes: more that its reader must know."""
         _, dropped = self.standing()
+        counted = self.counted()
         cost = {"wall_s": round(bill.wall_s, 3), "stages": {name: asdict(each) for name, each in bill.stages.items()}}
-        return decide(self.counted(), dropped, stopped=stopped, cost=cost, notes=self.notes())
+        more = self._unmended(list(counted.box.probes.values())) if counted.standings else []
+        return decide(counted, dropped, stopped=stopped, cost=cost, notes=[*self.notes(), *more, *notes])
 
     def _count(self, classes: Sequence[EquivalenceClass]) -> tuple[list[Probe], list[Ballot]]:
         """What each class passed in a fresh interpreter, and which documented examples it meets. A failing test that no
@@ -178,6 +181,15 @@ class Evidence:
                 outcome: Outcome = "unknown" if abs(share - 0.5) < UNSURE else "passed" if share > 0.5 else "failed"
                 ballots.append(Ballot(probe.id, name, outcome, f"{share:.0%}"))
         return probes, ballots
+
+    def _unmended(self, probes: Sequence[Probe]) -> list[str]:
+        """Tests that fail on base and with every candidate."""
+        voting = {probe.id for probe in probes}
+        silent = [test for test in self.base.failing if test not in voting] if self.base else []
+        if not silent:
+            return []
+        shown = ", ".join(silent[:3]) + (", …" if len(silent) > 3 else "")
+        return [f"no vote, since they fail on base and with every patch: {shown}"]
 
     def _passed(self, of: EquivalenceClass) -> Callable[[str], bool]:
         outcomes = self.outcomes.get(of.representative.id, {})

@@ -6,10 +6,11 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 
+from agents.changes import changes_of
 from agents.policy import Found, Tried
 from agents.repair.diff import patch_id
-from selection import Candidate, Change, Provenance, classify, drop
-from workspaces import Checkout, PatchError, patched_files
+from selection import Candidate, Provenance, classify, drop
+from workspaces import Checkout, PatchError
 
 Verify = Callable[[Candidate], Awaitable[Mapping[str, bool]]]
 
@@ -26,6 +27,10 @@ class GivenCandidates:
         self._verify = verify
         self._verified: dict[str, Mapping[str, bool]] = {}
         self.drawn = drawn
+
+    @property
+    def ended(self) -> str:
+        return f"every one of the {len(self._patches)} patches was looked at"
 
     @property
     def exhausted(self) -> bool:
@@ -56,11 +61,6 @@ def read_candidate(checkout: Checkout, source: str, patch: bytes) -> Candidate:
     provenance = Provenance("given", f"the patch of {source}", model=source, trajectory=source)
     name = patch_id(source.encode() + b"\0" + patch)
     try:
-        after = patched_files(checkout, patch) if patch.strip() else {}
+        return Candidate(name, patch, changes_of(checkout, patch) if patch.strip() else (), provenance)
     except PatchError as error:
         return Candidate(name, patch, (), provenance, fault=" ".join(str(error).split())[:500])
-    changes = tuple(
-        Change(path, checkout.read(path) if path in checkout.entries else None, entry[1] if entry else None)
-        for path, entry in sorted(after.items())
-    )
-    return Candidate(name, patch, changes, provenance)

@@ -66,7 +66,7 @@ class LiveRun:
 
     async def open(self) -> None:
         """Look at the repository, clear up what dead Runs left, and find a sandbox. Raises what bad input raises."""
-        if self.request.model is None:
+        if self.request.repairs:
             parse_command(self.request.test)
         self.source = await Repositories.inspect(self.request.repo)
         for line in await reap(self.settings.state_dir):
@@ -84,7 +84,7 @@ class LiveRun:
         began = self.journal.last("repository")
         base = began.data["commit"] if began else self.request.base
         self.checkout = await Repositories(self.settings.state_dir).checkout(self.source, base)
-        if self.request.model is None and not self.is_python:
+        if self.request.repairs and not self.is_python:
             raise NotPython(
                 f"{self.source.path} holds no Python; without a model (--model) only the built-in repair policy works, which "
                 "mends Python code with pytest tests"

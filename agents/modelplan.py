@@ -1,6 +1,7 @@
-"""The Run's own first plan when a language model resolves it: checkout, base run, localisation; then trajectories.
+"""The Run's own first plan when a language model resolves it, or when candidates are given: checkout, base run,
+localisation.
 
-Tests are wanted and not needed: without any that run, candidates are not verified, and the verdict says so.
+Tests are wanted and not needed: where none can be run, no candidate is verified, and the verdict says so.
 """
 
 from __future__ import annotations
@@ -11,46 +12,46 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
-from agents.errors import HarnessFailed, NotPytest, UnusableTests
-from agents.firstplan import AtCommit, Nothing, OfWorker, first_plan
+from agents.errors import HarnessFailed, UnusableTests
+from agents.firstplan import AtCommit, Nothing, first_plan
+from agents.given import GivenCandidates
 from agents.judge import Judge
 from agents.live import LiveRun
 from agents.localise import CheckoutFiles, FactsCache, Ranking, index, rank_files, repository_map, sample_context
 from agents.models import Account, Admission, Model, Recalling, Recorder
 from agents.models.load import open_model, prices, secrets
+from agents.models.record import claim
 from agents.repair import SourceFile, Unreadable, read_source
 from agents.repair.examples import find_examples
 from agents.replayed import record_directory
-from agents.testrun import Example, TestSession, parse_command
-from agents.testrun.baserun import base_outcomes
+from agents.testrun import Example
 from agents.tools import SPECS as TOOLS
-from agents.tools import CommandTests, PytestTests, TestRunner
 from agents.trajectory import ModelPolicy, Prefix, Shared
+from agents.verification import tests_of
 from executor import Memo, Slots
 from memory import Cache
 from planner import VOLATILE, ToolSpec, always
 from selection import Candidate, is_test
-from workspaces import Sandbox, Workspaces
+from workspaces import Workspaces
 
-PLAN = """
-base = checkout()
-first = start_worker(commit=base.commit)
-tests = run_tests(worker=first)
-places = find_places(commit=base.commit)
-model = open_model()
-"""
+_CHECKOUT = "base = checkout()"
+_TESTS = "tests = run_tests(commit=base.commit)"
+_PLACES = "places = find_places(commit=base.commit)"
 _MAP_CHARACTERS = 12_000
 _SHOWN = 12  # files that localisation names to every trajectory
 
 
 async def run_model_plan(live: LiveRun, *, tried: int) -> None:
-    """Fill the LiveRun with a base run, if tests can be run, and a ModelPolicy that goes on after `tried` trajectories.
+    """Fill the LiveRun with a base run, if tests can be run, and a policy that goes on after `tried` candidates.
 
     Raises the first error of a Call: a repository or a model that cannot be used.
     """
     tools = _Tools(live)
-    await first_plan(live, PLAN, SPECS, tools)
-    live.policy = await tools.policy(tried)
+    if live.request.model is not None:  # before any work: what is wrong with it, a person wants to know at once
+        await tools.open_model()
+    statements = (_CHECKOUT, _PLACES) if live.request.static else (_CHECKOUT, _TESTS, _PLACES)
+    await first_plan(live, "\n".join(statements), SPECS, tools)
+    live.policy = tools.given(tried) if live.request.candidates else await tools.policy(tried)
 
 
 class _Tools:
@@ -59,31 +60,19 @@ class _Tools:
         self._overview = ""
         self._contexts: tuple[str, ...] = ("",)
         self._model: Model | None = None
+        self._tests = tests_of(live)
 
     async def checkout(self, _: Nothing) -> dict[str, Any]:
         found = await self._live.check_out()
         return {"commit": found.commit}
 
-    async def start_worker(self, _: AtCommit) -> int:
-        """-1 when no pytest session can be had."""
-        try:
-            return await self._live.start_worker()
-        except UnusableTests as error:
-            self._live.journal.append(
-                "note", {"text": f"the tests cannot be used, so that no candidate is verified: {error}"}
-            )
-            return -1
-
-    async def run_tests(self, asked: OfWorker) -> dict[str, Any]:
-        if asked.worker < 0:
-            return {"failing": [], "passing": []}
+    async def run_tests(self, _: AtCommit) -> dict[str, Any]:
+        """Nothing fails and nothing passes where no test can be run."""
         live = self._live
         try:
-            base = await base_outcomes(live.workers[asked.worker])
+            base = await self._tests.base()
         except (UnusableTests, HarnessFailed) as error:
-            live.journal.append(
-                "note", {"text": f"the tests do not run on base, so that no candidate is verified: {error}"}
-            )
+            live.evidence.untested = f"no test can be run, so that no candidate is verified: {error}"
             return {"failing": [], "passing": []}
         live.evidence.base = base
         live.journal.append("base.ran", {"failing": list(base.failing), "passing": len(base.passing)})
@@ -119,7 +108,7 @@ class _Tools:
                     sources[each.path] = read_source(each.path, live.checkout.read(each.path))
         return find_examples(sources, live.request.issue)
 
-    async def open_model(self, _: Nothing) -> dict[str, Any]:
+    async def open_model(self) -> None:
         live = self._live
         request, settings = live.request, live.settings
         hidden = secrets(settings)
@@ -128,10 +117,19 @@ class _Tools:
         live.stack.push_async_callback(model.close)
         model = Recalling(model, live.journal, live.store.files)
         if not (request.model or "").startswith("replay:"):
-            model = Recorder(model, record_directory(request, settings, live.id), hidden)
+            directory = record_directory(request, settings, live.id)
+            await asyncio.to_thread(claim, directory, live.id)
+            model = Recorder(model, directory, hidden)
         self._model = model
         live.judge = Judge(model, request.issue, live.journal, run_id=live.id, answer_tokens=settings.answer_tokens)
-        return {"name": model.name}
+
+    def given(self, tried: int) -> GivenCandidates:
+        live = self._live
+        assert live.checkout is not None
+        if live.request.static:
+            live.evidence.untested = "nothing was run: the patches were only compared with each other"
+        patches = [(each.source, live.store.files.get(each.patch)) for each in live.request.candidates]
+        return GivenCandidates(patches, live.checkout, self._verify, drawn=tried)
 
     async def policy(self, tried: int) -> ModelPolicy:
         live = self._live
@@ -144,7 +142,7 @@ class _Tools:
             checkout=live.checkout,
             workspaces=Workspaces(live.live),
             start=live.sandbox_on,
-            tests=self._tests,
+            tests=self._tests.runner,
             python=python,
             model=model,
             prefix=Prefix.build(live.request.issue, self._overview, TOOLS, settings.plan_form, self._contexts),
@@ -176,45 +174,8 @@ class _Tools:
         live.stack.callback(shelf.close)
         return Memo(shelf=shelf, salt=f"{version('runoff')} {live.request.image} {python}")
 
-    def _tests(self, sandbox: Sandbox) -> TestRunner:
-        if self._live.workers:
-            session = self._live.workers[0]
-            return PytestTests(sandbox, session.python, session.command, session.preparation)
-        test = self._live.request.test
-        try:
-            return PytestTests(sandbox, "python3", parse_command(test))
-        except NotPytest:
-            return CommandTests(sandbox, test or "")
-
     async def _verify(self, candidate: Candidate) -> Mapping[str, bool]:
-        """Every test that ran on base, on the candidate's files, in a sandbox of its own."""
-        live = self._live
-        base = live.evidence.base
-        if base is None:
-            return {}
-        assert live.live is not None
-        assert live.checkout is not None
-        wanted = (*base.failing, *base.passing)
-        outcomes = dict.fromkeys(wanted, False)
-        async with await Workspaces(live.live).create(live.checkout, candidate.patch) as workspace:
-            sandbox = await live.sandbox_on(workspace)
-            try:
-                like = live.workers[0]
-                try:
-                    session = await TestSession.start(
-                        sandbox, python=like.python, command=like.command, preparation=like.preparation
-                    )
-                except (UnusableTests, HarnessFailed):
-                    return outcomes  # with it, no test can be collected
-                try:
-                    limits = {test: base.generous_limit(test) for test in wanted if test in session.tests}
-                    report = await session.run_fresh(limits)
-                    outcomes |= {each.unit: each.passed for each in report.outcomes}
-                finally:
-                    await session.close()
-            finally:
-                await sandbox.close()
-        return outcomes
+        return await self._tests.outcomes(candidate) if self._live.evidence.base is not None else {}
 
 
 def _place(each: Any) -> str:
@@ -225,8 +186,6 @@ def _place(each: Any) -> str:
 _EFFECTS = always(VOLATILE)
 SPECS = (
     ToolSpec("checkout", "The files of the base commit.", Nothing, "host", 0.1, _EFFECTS),
-    ToolSpec("start_worker", "A workspace, a sandbox, and pytest collected in it.", AtCommit, "sandbox", 1.0, _EFFECTS),
-    ToolSpec("run_tests", "Run every test on base.", OfWorker, "sandbox", 5.0, _EFFECTS),
+    ToolSpec("run_tests", "Run every test on base.", AtCommit, "sandbox", 5.0, _EFFECTS),
     ToolSpec("find_places", "Rank files and symbols by the issue's text.", AtCommit, "host", 2.0, _EFFECTS),
-    ToolSpec("open_model", "Find the model's endpoints.", Nothing, "model", 0.5, _EFFECTS),
 )

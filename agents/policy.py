@@ -42,6 +42,10 @@ class Policy(Protocol):
     @property
     def exhausted(self) -> bool: ...
 
+    @property
+    def ended(self) -> str:
+        """How its attempts ended, in words; "" where that goes without saying."""
+
     def wave(self, *, executions: int, wall_s: float) -> AsyncGenerator[Found | Tried, None]:
         """Try until the executions are used up, no attempt may begin any more (after wall_s seconds), or none is left;
         what has begun is finished. Leaving the loop early, or cancelling it, ends what runs and cleans up."""

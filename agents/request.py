@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -35,6 +35,9 @@ class Request(BaseModel):
     repo: Path = Field(description="a git repository on this machine")
     issue: str = Field(description="the problem, in Markdown or plain text", max_length=1 << 20)
     test: str | None = Field(None, description='the tests that matter, e.g. "pytest -q tests/test_dates.py"')
+    junit: str | None = Field(
+        None, description="where the test command writes a JUnit XML report, below the repository"
+    )
     base: str | None = Field(None, description="the commit to start from; by default HEAD of a clean checkout")
     budget: str | None = Field(None, description='limits, e.g. "wall=10m,candidates=200"')
     sandbox: Literal["auto", "docker", "bubblewrap"] | None = Field(None, description="what untrusted code runs in")
@@ -54,12 +57,24 @@ class Request(BaseModel):
             raise ValueError("the issue is empty; say what is wrong, in a sentence at least")
         return text
 
+    @field_validator("junit")
+    @classmethod
+    def _below_the_repository(cls, text: str | None) -> str | None:
+        if text is not None and (not text.strip("/ ") or text.startswith("/") or ".." in PurePosixPath(text).parts):
+            raise ValueError(f"junit: {text!r} is no file below the repository; write e.g. build/report.xml")
+        return text
+
     @field_validator("budget")
     @classmethod
     def _can_be_read(cls, text: str | None) -> str | None:
         if text is not None:
             Budget.parse(text)
         return text
+
+    @property
+    def repairs(self) -> bool:
+        """Whether the built-in repair policy makes the candidates."""
+        return self.model is None and not self.candidates
 
     def refuse_programs(self, settings: Settings) -> None:
         """For callers who must not choose what runs on this machine outside of a sandbox (an interpreter is asked for

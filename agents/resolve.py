@@ -22,12 +22,14 @@ from typing import Any, TypedDict
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
+from agents.changes import changes_of
 from agents.checkpoints import checkpoints
 from agents.evidence import Evidence
 from agents.firstplan import run_first_plan
 from agents.held import held
 from agents.live import LiveRun, live_run
 from agents.modelplan import run_model_plan
+from agents.models.account import failed_calls
 from agents.policy import Found
 from agents.questions import Asker
 from agents.repair import EXECUTIONS
@@ -36,7 +38,7 @@ from agents.request import Request
 from agents.runoff import comparisons, questions, restore_answers, written_tests
 from agents.settings import Settings
 from memory import OPENED, SELECTION, Amounts, Budget, Event, Journal, Ledger, LimitExceeded, Runs, Store, StoreUnusable
-from selection import Candidate, Change, Progress, Provenance, Verdict, behave_alike, next_step
+from selection import Candidate, Decision, Progress, Provenance, Verdict, behave_alike, next_step
 from workspaces import PatchError, patched_files
 
 WAVE_TRIES = 150
@@ -104,7 +106,7 @@ async def resolve(
             said = " ".join(str(error).split()) or repr(error)
             if not evidence.candidates:
                 can_go_on = goes_on or journal.last("localised") is not None
-                journal.append("run.interrupted" if can_go_on else "run.failed", {"error": said})
+                journal.append("run.interrupted" if can_go_on else "run.failed", {"run": run_id, "error": said})
                 if not can_go_on:
                     await _forget(settings, run_id)
                 raise
@@ -113,7 +115,7 @@ async def resolve(
         except BaseException:
             journal.append("run.interrupted", {})
             raise
-        verdict = evidence.verdict(stopped=why, bill=ledger.final_bill())
+        verdict = evidence.verdict(stopped=why, bill=ledger.final_bill(), notes=failed_calls(journal))
     winner = evidence.candidates.get(verdict.winner or "")
     patch = winner.patch if winner else b""
     digest = store.files.put(patch) if winner else None
@@ -197,7 +199,7 @@ async def localise(state: State, runtime: Runtime[LiveRun]) -> State:
     """The Run's first plan: checkout, base run, coverage, suspects; then what an earlier process found, if one did."""
     live = runtime.context
     async with held(live, "localise"):
-        first = run_first_plan if live.request.model is None else run_model_plan
+        first = run_first_plan if live.request.repairs else run_model_plan
         await first(live, tried=state.get("tried", 0))
     for note in live.evidence.notes():
         live.journal.append("note", {"text": note})
@@ -251,7 +253,7 @@ async def decide(state: State, runtime: Runtime[LiveRun]) -> State:
     """Another wave, or the end."""
     live = runtime.context
     classes, _ = live.evidence.standing()
-    found = state["found"]
+    found, over = state["found"], _used_up(live)
     decision = next_step(
         Progress(
             tried=state["tried"],
@@ -261,9 +263,12 @@ async def decide(state: State, runtime: Runtime[LiveRun]) -> State:
             first_at_s=found[0]["elapsed_s"] if found else None,
             exhausted=state["exhausted"],
             alike=behave_alike(classes),
-            budget_over=_used_up(live),
+            budget_over=over,
         )
     )
+    assert live.policy is not None
+    if state["exhausted"] and not over and (ended := live.policy.ended):
+        decision = Decision("stop", ended)
     live.journal.append("decision", {"action": decision.action, "why": decision.why})
     return {"step": "wave" if decision.action == "sample" else "questions", "stopped": decision.why}
 
@@ -280,7 +285,7 @@ def _used_up(live: LiveRun) -> str | None:
         return f"the time is used up (wall={budget.wall_s:g}s)"
     if live.ledger.left("sandbox_s", "repair") < 1:
         return f"the budget is used up (sandbox={budget.sandbox_s:g}s)"
-    least = EXECUTIONS if live.request.model is None else 1
+    least = EXECUTIONS if live.request.repairs else 1
     if live.ledger.left("candidates", "repair") < least:
         return f"the budget is used up (candidates={budget.candidates}; a try and its verification take {EXECUTIONS})"
     return None
@@ -294,6 +299,8 @@ def _report(live: LiveRun, tried: int, found: list[dict[str, Any]], elapsed_s: f
 def _check(live: LiveRun, candidate: Candidate) -> None:
     """Whether git makes of the patch what was tested. Raises PatchError; then Runoff itself is at fault."""
     assert live.checkout is not None
+    if candidate.provenance.policy != "repair":
+        return  # its files were read from the patch
     after = {path: entry and entry[1] for path, entry in patched_files(live.checkout, candidate.patch).items()}
     if after != {change.path: change.after for change in candidate.changes}:
         raise PatchError(f"the patch of candidate {candidate.id} does not hold what was tested; please report this")
@@ -312,6 +319,7 @@ def _row(live: LiveRun, found: Found, elapsed_s: float) -> dict[str, Any]:
         "failed": sorted(test for test, passed in found.outcomes.items() if not passed),
         "step": candidate.provenance.step,
         "score": candidate.score,
+        "fault": candidate.fault,
         "patch": live.store.files.put(candidate.patch),
         "tried": found.tried,
         "elapsed_s": round(elapsed_s, 3),
@@ -323,12 +331,11 @@ def _row(live: LiveRun, found: Found, elapsed_s: float) -> dict[str, Any]:
 def _candidate(live: LiveRun, row: dict[str, Any]) -> Candidate:
     """The candidate of a row, which an earlier process found."""
     assert live.checkout is not None
-    checkout, patch = live.checkout, live.store.files.get(row["patch"])
-    after = {path: entry and entry[1] for path, entry in patched_files(checkout, patch).items()}
-    before = {path: checkout.read(path) if path in checkout.entries else None for path in after}
-    changes = tuple(Change(path, before[path], after[path]) for path in sorted(after))
+    patch = live.store.files.get(row["patch"])
     if row["failed"] and live.evidence.base is not None:
         tests = (*live.evidence.base.failing, *live.evidence.base.passing)
         live.evidence.outcomes[row["id"]] = {test: test not in row["failed"] for test in tests}
     provenance = Provenance(row["policy"], row["step"], row["model"], row.get("trajectory"))
-    return Candidate(row["id"], patch, changes, provenance, row["score"])
+    fault = row.get("fault")
+    changes = () if fault or not patch.strip() else changes_of(live.checkout, patch)
+    return Candidate(row["id"], patch, changes, provenance, row["score"], fault=fault)

@@ -67,6 +67,9 @@ class Settings(BaseSettings):
     vllm: Path | None = Field(None, description="the vllm program, or the environment that it is installed in")
     first_token_s: float = Field(300.0, gt=0, description="how long an answer may take to begin")
     between_tokens_s: float = Field(60.0, gt=0, description="how long an answer may pause")
+    patience_s: float = Field(
+        180.0, ge=0, description="how long a model server that is away or throttles is waited for"
+    )
     price_prompt: float | None = Field(None, ge=0, description="US dollars for a million prompt tokens")
     price_cached: float | None = Field(None, ge=0, description="the same, for those that come from the server's cache")
     price_completion: float | None = Field(None, ge=0, description="the same, for tokens of answers")

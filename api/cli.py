@@ -9,6 +9,7 @@ import secrets
 import signal
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
@@ -35,7 +36,6 @@ RESOLVED, UNRESOLVED, BAD, INTERRUPTED = 0, 1, 2, 130
 
 app = typer.Typer(
     name="runoff",
-    help="Turn a compute budget into a resolved issue: many candidate patches, tried in sandboxes, chosen by evidence.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -56,6 +56,21 @@ def main() -> None:
         sys.exit(BAD)
 
 
+def _show_version(asked: bool) -> None:
+    if asked:
+        print(f"runoff {version('runoff')}")
+        raise typer.Exit
+
+
+@app.callback()
+def program(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Turn a compute budget into a resolved issue: many candidate patches, tried in sandboxes, chosen by evidence."""
+
+
 @app.command(
     "resolve",
     epilog="Exit code: 0 a patch won, 1 none did, 2 bad input, 130 interrupted (the best patch so far is shown).",
@@ -64,7 +79,13 @@ def resolve_command(
     repo: Annotated[Path, typer.Argument(help="a git repository; your checkout is not touched unless --apply")],
     issue: Annotated[str, typer.Option(help="the issue: a file, - for standard input, or the text itself")],
     test: Annotated[
-        str | None, typer.Option(help='the tests that matter, e.g. "pytest -q tests/test_dates.py"')
+        str | None,
+        typer.Option(
+            help='the tests that matter, e.g. "pytest -q tests/test_dates.py"; with --model any command, e.g. "go test ./..."'
+        ),
+    ] = None,
+    junit: Annotated[
+        str | None, typer.Option(help="where such a command writes a JUnit XML report, so that single tests count")
     ] = None,
     base: Annotated[
         str | None, typer.Option(help="the commit to start from [default: HEAD of a clean checkout]")
@@ -114,6 +135,7 @@ def resolve_command(
         repo=repo,
         issue=read_issue(issue),
         test=test,
+        junit=junit,
         base=base,
         budget=budget,
         sandbox=sandbox,

@@ -49,6 +49,12 @@ def _answered(data: Mapping[str, Any]) -> str:
     return f"{data['by']} says: {data['answers'][choice]['result'] if choice >= 0 else 'none of them'}"
 
 
+def _interrupted(data: Mapping[str, Any]) -> str:
+    return (
+        f"not at its end: once what is wrong is mended, runoff resume {data['run']} goes on" if "error" in data else ""
+    )
+
+
 _ACTIONS = {"sample": "searching on", "stop": "stopping"}
 _LINES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "run.opened": _started,
@@ -60,6 +66,7 @@ _LINES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "candidate": lambda data: f"candidate {data['id']}: {data['step']}",
     "answer": _answered,
     "decision": lambda data: f"{_ACTIONS[data['action']]}: {data['why']}",
+    "run.interrupted": _interrupted,
     "note": lambda data: f"note: {data['text']}",
 }
 _STATUS: dict[str, Callable[[Mapping[str, Any]], str]] = {
@@ -77,8 +84,8 @@ class ProgressView:
 
     def __call__(self, event: Event) -> None:
         data = plain(dict(event.data))
-        if event.kind in _LINES:
-            self._console.print(escape(_LINES[event.kind](data)), style="dim" if event.kind == "note" else None)
+        if event.kind in _LINES and (line := _LINES[event.kind](data)):
+            self._console.print(escape(line), style="dim" if event.kind == "note" else None)
         elif self._status is not None and event.kind in _STATUS:
             self._status.update(escape(_STATUS[event.kind](data)))
 

@@ -72,11 +72,7 @@ def _headline(verdict: Verdict) -> RenderableType:
     return Group(
         Text(winner.step, style="bold"),
         Text(verdict.reason),
-        Text(
-            f"mended: {', '.join(mended[:_MANY])}{more}"
-            if mended
-            else "mended: no test of the repository failed before"
-        ),
+        Text(f"mended: {', '.join(mended[:_MANY])}{more}" if mended else "mended: no failing test"),
         Text(f"confidence {verdict.confidence:.0%}: {verdict.confidence_reason}"),
     )
 

@@ -25,6 +25,9 @@ ALONE = _rate(9, 9)  # there was one
 # No test of the repository failed before, so that only what a candidate's author says speaks for it: the share of single samples
 # of a language model that resolve their issue (CodeMonkeys, 2025, SWE-bench Verified, one of ten at random: 45.8 %).
 UNSHOWN = 0.458
+# No test could be run, or none tells anything: the share of issues that the majority's patch resolves when nothing is run
+# (Agentless, 2025, table 4, SWE-bench Lite, before any test: 77 of 300).
+UNTESTED = 0.257
 
 
 def behave_alike(classes: Sequence[EquivalenceClass]) -> bool:
@@ -62,8 +65,10 @@ def confidence(counted: Count) -> tuple[float, str]:
     best = eligible[0]
     sure = posterior(counted)[best.of.id]
     agree = f"{best.group_votes:.1f} independent votes are for it" if best.group_votes > 1 else ""
+    if not counted.tested:
+        return UNTESTED, "no test had a vote, so only its author's word speaks for it"
     if not counted.shown:
-        why = "no test of the repository failed before, so none shows that the issue is solved"
+        why = "no test that failed before passes with it, so none shows that the issue is solved"
     elif len(eligible) == 1:
         why = f"one program passed every test{'' if agree else '; nothing to compare it with'}"
     elif behave_alike([standing.of for standing in eligible]):

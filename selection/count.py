@@ -83,6 +83,11 @@ class Count:
         return next((standing for standing in self.standings if standing.eligible), None)
 
     @property
+    def tested(self) -> bool:
+        """Whether anything that was run had a vote."""
+        return any(self.box.speaks(name) for name, probe in self.box.probes.items() if probe.kind != "judge")
+
+    @property
     def shown(self) -> bool:
         """Whether some test failed on base that some class passes."""
         return any(self.box.passing[name] for name, probe in self.box.probes.items() if probe.kind == "target")

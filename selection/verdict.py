@@ -165,7 +165,11 @@ def _reason(counted: Count, stopped: str) -> str:
     mended, kept = passed.count("target"), passed.count("regression")
     rivals = len(counted.eligible) - 1
     others = f"; {rivals} other program{'s do' if rivals > 1 else ' does'} too" if rivals else ""
+    if not counted.tested:
+        return f"it was not verified: no test had a vote{others}"
     kept_whole = f"breaks none of the {kept} that passed{others}"
+    if not kept:
+        return f"it mends {_tests(mended)}; none passed before{others}"
     return f"it mends {_tests(mended)} and {kept_whole}" if mended else f"it {kept_whole}"
 
 

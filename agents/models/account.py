@@ -18,8 +18,18 @@ from memory import Amounts, FileStore, Journal, Ledger
 
 CALLED = "model.called"  # a call that was answered and settled
 FAILED = "model.failed"  # a call that was not; what had come is settled all the same
+_CANCELLED = "CancelledError"  # the Run ended first
 _FIRST_GUESS = 0.4  # tokens for each byte of a prompt: more than what common tokenizers make of code
 _MARGIN = 1.05
+
+
+def failed_calls(journal: Journal) -> list[str]:
+    """In a sentence, how many calls of a Run's models were not answered, and the last reason; none where all were."""
+    calls = [event for event in journal.events() if event.kind in (CALLED, FAILED)]
+    failed = [event.data for event in calls if event.kind == FAILED and event.data["error"] != _CANCELLED]
+    if not failed:
+        return []
+    return [f"{len(failed)} of {len(calls)} calls of the model failed, the last one with: {failed[-1]['why']}"]
 
 
 class Spend:

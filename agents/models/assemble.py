@@ -8,6 +8,8 @@ from typing import Any
 from agents.errors import AnswerGarbled
 from agents.models.turn import Choice, TokenLogprob, ToolCall, Usage
 
+_MOST_TOKENS = 10**9  # of one call: more is no count
+
 
 class _Part:
     """One of the `n` answers, half written."""
@@ -35,7 +37,7 @@ class Assembly:
             self.model = chunk.get("model") or self.model
             self._usage = chunk.get("usage") or self._usage
             pieces = [self._take(choice) for choice in chunk.get("choices") or ()]
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise AnswerGarbled(f"a chunk of the answer is not of the protocol: {str(chunk)[:160]}") from error
         return (piece for piece in pieces if piece[1])
 
@@ -43,17 +45,17 @@ class Assembly:
         index = int(choice.get("index") or 0)
         part = self._parts.setdefault(index, _Part())
         delta = choice.get("delta") or {}
-        text = str(delta.get("content") or "")
-        reasoning = str(delta.get("reasoning") or delta.get("reasoning_content") or "")
+        text = _sendable(delta.get("content"))
+        reasoning = _sendable(delta.get("reasoning") or delta.get("reasoning_content"))
         calls = delta.get("tool_calls") or ()
         part.text.append(text)
         part.reasoning.append(reasoning)
         for call in calls:
             whole = part.calls.setdefault(int(call.get("index") or 0), {"id": "", "name": "", "arguments": ""})
             function = call.get("function") or {}
-            whole["id"] = call.get("id") or whole["id"]
-            whole["name"] += function.get("name") or ""
-            whole["arguments"] += function.get("arguments") or ""
+            whole["id"] = _sendable(call.get("id")) or whole["id"]
+            whole["name"] += _sendable(function.get("name"))
+            whole["arguments"] += _sendable(function.get("arguments"))
         for each in (choice.get("logprobs") or {}).get("content") or ():
             top = tuple((other["token"], float(other["logprob"])) for other in each.get("top_logprobs") or ())
             part.logprobs.append(TokenLogprob(each["token"], float(each["logprob"]), top))
@@ -92,13 +94,40 @@ class Assembly:
         )
 
     def usage(self, prompt_estimate: int) -> Usage:
-        """Tokens as the server counted them, else as counted here: the estimate, and one for each chunk."""
+        """Tokens as the server counted them, else as counted here: the estimate, and one for each chunk. Raises
+        AnswerGarbled."""
         try:
             if self._usage is not None:
                 details = self._usage.get("prompt_tokens_details") or {}
                 cached = details.get("cached_tokens")
-                prompt, completion = int(self._usage["prompt_tokens"]), int(self._usage.get("completion_tokens") or 0)
-                return Usage(prompt, completion, None if cached is None else int(cached))
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+                return Usage(
+                    _tokens(self._usage["prompt_tokens"]),
+                    _tokens(self._usage.get("completion_tokens") or 0),
+                    None if cached is None else _tokens(cached),
+                )
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise AnswerGarbled(f"the answer's usage is not of the protocol: {str(self._usage)[:160]}") from error
+        return self._estimated(prompt_estimate)
+
+    def spent(self, prompt_estimate: int) -> Usage | None:
+        """What an answer that came to nothing has cost; None when the server did not begin with it."""
+        try:
+            return self.usage(prompt_estimate) if self.begun or self._usage is not None else None
+        except AnswerGarbled:
+            return self._estimated(prompt_estimate)
+
+    def _estimated(self, prompt_estimate: int) -> Usage:
         return Usage(prompt_estimate, sum(part.pieces for part in self._parts.values()), estimated=True)
+
+
+def _sendable(said: Any) -> str:
+    """As text that can be sent again: halves of characters (lone surrogates), which JSON allows, are replaced."""
+    return str(said or "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _tokens(said: Any) -> int:
+    """A number of tokens that can be one. Raises TypeError, ValueError, OverflowError."""
+    tokens = int(said)
+    if not 0 <= tokens <= _MOST_TOKENS:
+        raise ValueError(f"{tokens} tokens")
+    return tokens

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from time import monotonic
 
-from agents.errors import AnswerLost, EndpointDown, ModelError, NoSuchModel, Throttled, Unreachable
+from agents.errors import AnswerLost, EndpointDown, ModelError, NoSuchModel, ServerFailed, Throttled, Unreachable
 from agents.models.account import Account
 from agents.models.assemble import Assembly
 from agents.models.endpoint import Endpoint
@@ -54,8 +54,10 @@ class ServedModel:
         for endpoint in self._router.endpoints:
             try:
                 facts = await endpoint.learn()
-            except EndpointDown as error:  # its siblings do
+            except Unreachable as error:  # its siblings may do
                 errors.append(error)
+                continue
+            except (ServerFailed, Throttled):  # it is there: a call waits for it
                 continue
             if facts.models is not None and endpoint.model not in facts.models:
                 has = ", ".join(sorted(facts.models)[:20]) or "none"
@@ -110,7 +112,7 @@ class ServedModel:
     ) -> ModelAnswer:
         with self._account.call(request, model=self.name, endpoint=endpoint.name, attempt=attempt) as spend:
             assembly = Assembly()
-            spend.partial = lambda: assembly.usage(spend.estimate) if assembly.begun else None
+            spend.partial = lambda: assembly.spent(spend.estimate)
             spend.answer = await endpoint.call(
                 request,
                 assembly,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from time import monotonic
@@ -19,9 +20,11 @@ from agents.errors import (
     EmptyAnswer,
     ModelError,
     NoSuchEndpoint,
+    NoSuchModel,
     RequestRefused,
 )
 from agents.models.assemble import Assembly
+from agents.models.bounded import EVENTS, bounded_client
 from agents.models.faults import explain, from_status, wire_errors
 from agents.models.turn import Delta, ModelAnswer, ModelRequest, OnDelta
 from agents.models.wire import ChunkReader, TooLong
@@ -68,6 +71,7 @@ class Endpoint:
             api_key=key or NO_KEY,
             max_retries=0,
             timeout=openai.Timeout(None, connect=_CONNECT_S),
+            http_client=bounded_client(),
         )
 
     async def learn(self) -> Facts:
@@ -75,15 +79,15 @@ class Endpoint:
         try:
             async with asyncio.timeout(_FACTS_S):
                 text = await self.get("/models")
-        except NoSuchEndpoint:  # some gateways have no such list
+        except (NoSuchEndpoint, NoSuchModel):  # some gateways have no such list
             return self.facts
         except TimeoutError as error:
-            raise AnswerStalled(f"{self.name}: no answer in {_FACTS_S:g} s") from error
+            raise AnswerStalled(f"{self.name}: no answer in {_FACTS_S:g} s; is it a model server?") from error
         try:
             rows = json.loads(text)["data"]
-            models = {str(row["id"]): row.get("max_model_len") for row in rows}
+            models = {str(row["id"]): _positive(row.get("max_model_len")) for row in rows}
             self.facts = Facts(models, vllm=any(row.get("owned_by") == "vllm" for row in rows))
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
             raise NoSuchEndpoint(f"{self.name}/models is no list of models; is the address right?") from error
         return self.facts
 
@@ -151,7 +155,7 @@ class Endpoint:
                 raise
             raise self._stalled(assembly) from error
         except AnswerGarbled as error:
-            raise AnswerGarbled(f"{self.name}: {error}") from error
+            raise self._garbled(error) from error
         except UnicodeEncodeError as error:
             raise RequestRefused(f"a message cannot be sent as UTF-8: {error}; leave out lone surrogates") from error
         except wire_errors() as error:
@@ -160,9 +164,13 @@ class Endpoint:
             raise AnswerCut(f"{self.name}: the answer ended without an end (no finish_reason)")
         if assembly.empty():
             raise self._empty(assembly)
+        try:
+            usage = assembly.usage(estimate)
+        except AnswerGarbled as error:
+            raise self._garbled(error) from error
         return ModelAnswer(
             choices=assembly.choices(),
-            usage=assembly.usage(estimate),
+            usage=usage,
             model=assembly.model or self.model,
             endpoint=self.name,
             first_token_s=first_token_s,
@@ -209,13 +217,16 @@ class Endpoint:
             body["extra_headers"] = {"X-data-parallel-rank": str(replica % self.facts.replicas)}
         return body | ({"extra_body": extra} if extra else {})
 
+    def _garbled(self, error: AnswerGarbled) -> AnswerGarbled:
+        return AnswerGarbled(f"{self.name}: {error}; runoff model check says what this server can do")
+
     def _empty(self, assembly: Assembly) -> EmptyAnswer:
         if any(choice.finish == "length" for choice in assembly.choices()):
             return EmptyAnswer(f"{self.name}: {self.model} used up max_tokens before it answered; allow it more")
         return EmptyAnswer(f"{self.name}: {self.model} answered nothing; ask again with another seed or temperature")
 
     def _must_stream(self, content_type: str) -> None:
-        if not content_type.startswith("text/event-stream"):
+        if not content_type.startswith(EVENTS):
             kind = content_type or "nothing"
             raise NoSuchEndpoint(
                 f"{self.name} answers with {kind} where a stream of events was asked for; is the address right?"
@@ -240,8 +251,13 @@ def _address(base_url: str) -> str:
     except ValueError:  # a port that is no number, a bracket that is not closed
         usable = False
     if not usable:
-        raise NoSuchEndpoint(f"{base_url!r} is no address of a model server; write e.g. http://127.0.0.1:8000/v1")
+        shown = re.sub(r"//[^/]*@", "//", base_url)
+        raise NoSuchEndpoint(f"{shown!r} is no address of a model server; write e.g. http://127.0.0.1:8000/v1")
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
+
+
+def _positive(said: object) -> int | None:
+    return said if isinstance(said, int) and said > 0 else None
 
 
 def _limit(request: ModelRequest) -> int:

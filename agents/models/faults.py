@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -26,6 +25,7 @@ from agents.errors import (
     Throttled,
     Unreachable,
 )
+from agents.models.bounded import http_library
 from agents.models.secrets import Secrets
 
 _SHOWN = 300
@@ -38,13 +38,9 @@ _LONG_PROMPT = re.compile(
 
 @functools.cache
 def wire_errors() -> tuple[type[Exception], ...]:
-    """What a call may raise that `explain` translates.
-
-    A connection that breaks in the middle of a stream raises an error of the HTTP library: httpx, or httpx2 for newer
-    `openai` packages.
-    """
-    bases = (each.__module__.partition(".")[0] for each in openai.DefaultAsyncHttpxClient.__mro__)
-    library = importlib.import_module(next(name for name in bases if name.startswith("httpx")))
+    """What a call may raise that `explain` translates: a connection that breaks in the middle of a stream raises an error
+    of the HTTP library."""
+    library = http_library()
     return (openai.APIError, library.HTTPError, library.StreamError, OSError)
 
 
@@ -73,16 +69,18 @@ def from_status(
     if status == 429 and code == "insufficient_quota":
         return KeyRefused(f"{text}; the account of this key has nothing left to spend")
     if status == 429:
-        return Throttled(text, after_s)
+        return Throttled(
+            f"{text}; it takes no more requests for now: wait, or ask less at once (RUNOFF_WORKERS)", after_s
+        )
     if status in _NOT_READY or status in _AGAIN:
-        return Unreachable(text, after_s)
+        return Unreachable(f"{text}; it may be starting: try again later", after_s)
     if status >= 500:
-        return ServerFailed(text, after_s)
+        return ServerFailed(f"{text}; its own log says why", after_s)
     if status == 413 or param == "input_tokens" or code == "context_length_exceeded" or _LONG_PROMPT.search(said):
         return PromptTooLong(f"{text}; shorten the prompt, or serve {model} with a longer context (--max-model-len)")
     if 300 <= status < 400 or status == 405:
         return NoSuchEndpoint(f"{text}; is the address right? It mostly ends in /v1")
-    return RequestRefused(text)
+    return RequestRefused(f"{text}; runoff model check says what this server can do")
 
 
 def blames_endpoint(error: BaseException) -> bool:

@@ -34,6 +34,7 @@ async def open_model(
         return Metered(Replay(Path(where), secrets(settings)), account)
     if not name.strip():
         raise NoSuchModel("the model's name is empty; runoff model check lists what an endpoint has")
+    retry = retry or Retry(patience_s=settings.patience_s)
     model = ServedModel(endpoints(name, settings, base_url), account, retry=retry)
     try:
         await model.open()

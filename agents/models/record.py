@@ -2,14 +2,17 @@
 
 A line: {"step", "hash", "model", "same", "request", "answer" | "error"}. A history only grows, so that a request holds
 the messages that are new: the first `same` of them are those of the line before. `hash` is of the request as a whole.
+DIR/run names the Run whose record it is.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import re
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +25,8 @@ from agents.models.turn import Message, ModelAnswer, ModelRequest, OnDelta, requ
 
 if TYPE_CHECKING:
     from agents.models import Model
+
+_OWNER = "run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +42,15 @@ class Recorded:
 
 
 class Recorder:
-    """A model whose calls are written down as they happen."""
+    """A model whose calls are written down as they happen, in a directory that is there (see `claim`)."""
 
     def __init__(self, inner: Model, directory: Path, secrets: Secrets | None = None) -> None:
-        """Raises BadModelFile when the directory cannot be made."""
         self._inner = inner
         self._directory = directory
         self._secrets = secrets or Secrets()
         self._cleaned = Cleaned(self._secrets)
         self._last: dict[str, list[Message]] = {}
         self.name = inner.name
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise BadModelFile(f"the record {directory} cannot be made: {error.strerror}") from error
 
     @property
     def context_tokens(self) -> int | None:
@@ -94,6 +94,25 @@ class Recorder:
         finally:
             os.close(handle)
         self._last[request.trajectory] = asked["messages"]
+
+
+def claim(directory: Path, run_id: str) -> None:
+    """Make a directory the record of one Run, which may come back to it. Raises BadModelFile when it cannot be made, or
+    holds the record of another one: nothing would tell the calls of the two apart."""
+    owner = directory / _OWNER
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        if not owner.exists() and not any(directory.glob("*.jsonl")):
+            with tempfile.NamedTemporaryFile("w", dir=directory) as written, contextlib.suppress(FileExistsError):
+                written.write(run_id)
+                written.flush()
+                os.link(written.name, owner)  # whole, and the first one's
+        held_by = owner.read_text("utf-8", "replace") if owner.exists() else ""
+    except OSError as error:
+        raise BadModelFile(f"the record {directory} cannot be made: {error.strerror}") from error
+    if held_by != run_id:
+        other = f"run {held_by}" if held_by else "another run"
+        raise BadModelFile(f"{directory} holds the record of {other}; name another directory with --record")
 
 
 class Cleaned:

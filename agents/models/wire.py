@@ -63,7 +63,7 @@ def _decoded(data: bytes) -> str:
 def _parsed(text: str) -> dict[str, Any]:
     try:
         chunk = json.loads(text)
-    except ValueError as error:
+    except (RecursionError, ValueError) as error:
         raise AnswerGarbled(f"the answer is not JSON: {text[:_SHOWN]!r}") from error
     if not isinstance(chunk, dict):
         raise AnswerGarbled(f"a chunk of the answer is no JSON object: {text[:_SHOWN]!r}")

@@ -57,6 +57,7 @@ class RepairPolicy:
         self._proposals = proposals(sources, found)
         self._orders: dict[str, Mapping[str, Limit]] = {}
         self.exhausted = False
+        self.ended = ""
         self.drawn = sum(1 for _ in itertools.islice(self._proposals, drawn))
 
     async def wave(self, *, executions: int, wall_s: float) -> AsyncGenerator[Found | Tried]:

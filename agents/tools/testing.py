@@ -21,7 +21,7 @@ from agents.tools.files import WorkspaceFiles
 from agents.tools.junit import JUnit, read_junit
 from agents.tools.results import TestOutcome, TestReport
 from workspaces.errors import SandboxDied, SandboxFileError
-from workspaces.sandbox.contract import WORKSPACE, Sandbox
+from workspaces.sandbox.contract import WORKSPACE, ExecResult, Sandbox
 
 PER_TEST = Limit(cpu_s=60.0, wall_s=120.0)
 _OUTPUT = 4 << 20
@@ -138,6 +138,25 @@ class CommandTests:
     junit: str = ""
 
     async def run(self, selector: str, timeout_s: float) -> TestReport:
+        result, cases, problem = await self.run_cases(selector, timeout_s)
+        failures = tuple(each for each in cases if each.status in ("failed", "error"))
+        passes = tuple(each.name for each in cases if each.status == "passed")
+        skips = tuple(each.name for each in cases if each.status == "skipped")
+        return TestReport(
+            ok=result.ok and not failures,
+            passed=len(passes),
+            failed=len(failures),
+            skipped=len(skips),
+            failures=failures[:_MOST_FAILURES],
+            passes=passes[:_MOST_NAMES],
+            skips=skips[:_MOST_NAMES],
+            problem=problem,
+            exit_code=result.exit_code,
+            output=result.stdout.decode("utf-8", "replace"),
+        )
+
+    async def run_cases(self, selector: str, timeout_s: float) -> tuple[ExecResult, Sequence[TestOutcome], str]:
+        """How the command ended (its output in stdout), all cases of its report, and what is wrong with that, in words."""
         chosen = " ".join(shlex.quote(word) for word in _words(selector))
         line = (
             self.command.replace("{tests}", chosen) if "{tests}" in self.command else f"{self.command} {chosen}".strip()
@@ -157,21 +176,7 @@ class CommandTests:
                 junit = read_junit(await self.sandbox.read_file(place))
             except (SandboxFileError, ValueError) as error:
                 problem = f"{self.junit} says nothing of single tests: {error}"
-        failures = tuple(each for each in junit.tests if each.status in ("failed", "error"))
-        passes = tuple(each.name for each in junit.tests if each.status == "passed")
-        skips = tuple(each.name for each in junit.tests if each.status == "skipped")
-        return TestReport(
-            ok=result.ok and not failures,
-            passed=len(passes),
-            failed=len(failures),
-            skipped=len(skips),
-            failures=failures[:_MOST_FAILURES],
-            passes=passes[:_MOST_NAMES],
-            skips=skips[:_MOST_NAMES],
-            problem=problem,
-            exit_code=result.exit_code,
-            output=result.stdout.decode("utf-8", "replace"),
-        )
+        return result, junit.tests, problem
 
 
 async def _blame(sandbox: Sandbox, error: Exception) -> None:

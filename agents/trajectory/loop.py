@@ -20,7 +20,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
-from agents.errors import ModelError
+from agents.errors import ModelError, ModelUnusable
 from agents.trajectory import prompt
 from agents.trajectory.reproduction import Reproduction, look_at_tests
 from agents.trajectory.said import Said
@@ -33,13 +33,14 @@ from memory import LimitExceeded
 @dataclass(frozen=True, slots=True)
 class Ended:
     """How a trajectory ended. patch: what it changed, in git's format; may be empty. why: in a few words. answer: what
-    it said of its solution. reproduced: its own test was seen failing on base."""
+    it said of its solution. reproduced: its own test was seen failing on base. model_failed: that is what ended it."""
 
     patch: bytes
     why: str
     answer: str
     turns: int
     reproduced: bool
+    model_failed: bool = False
 
 
 class State(TypedDict, total=False):
@@ -58,7 +59,7 @@ class State(TypedDict, total=False):
 
 async def run_trajectory(bench: Workbench, saver: BaseCheckpointSaver[Any]) -> Ended:
     """Run a trajectory to its end, from its last checkpoint if it has one. Raises what is no fault of the model:
-    SandboxDied, StoreUnusable, ToolsUnusable."""
+    SandboxDied, StoreUnusable, ToolsUnusable; and ModelUnusable, as long as nothing was changed."""
     graph = _graph().compile(checkpointer=saver)
     config: Any = {"configurable": {"thread_id": bench.thread}, "recursion_limit": 10_000}
     before = (await graph.aget_state(config)).values
@@ -77,6 +78,7 @@ async def run_trajectory(bench: Workbench, saver: BaseCheckpointSaver[Any]) -> E
         answer=str(said.get("answer", "")),
         turns=state["step"],
         reproduced=bool(state.get("reproduction", {}).get("failed_on_base")),
+        model_failed=bool(said.get("failed")),
     )
 
 
@@ -100,6 +102,8 @@ async def turn(state: State, runtime: Runtime[Workbench]) -> State:
     except LimitExceeded as limit:
         said = Said(stop=f"the budget is used up: {limit}")
     except ModelError as error:
+        if isinstance(error, ModelUnusable) and not state.get("patch"):
+            raise  # nothing is lost: once a person has mended it, this turn is taken again
         said = Said(stop=f"the model failed: {error}", failed=True)
     patch = await bench.patch()
     return {"said": said.as_data(), "patch": patch, "notes": bench.notes.as_data(), "step": state["step"] + 1}

@@ -4,11 +4,13 @@ candidate or a reason."""
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
+from agents.changes import changes_of
 from agents.models import Admission
 from agents.policy import Found, Tried
 from agents.repair.diff import patch_id
@@ -16,10 +18,11 @@ from agents.trajectory.loop import Ended, run_trajectory
 from agents.trajectory.prompt import size_of
 from agents.trajectory.workbench import Shared, open_workbench
 from executor import Pool
-from selection import Candidate, Change, Provenance
-from workspaces import patched_files
+from selection import Candidate, Provenance
 
 ENDED = "trajectory.ended"
+_FAILURES = 2  # trajectories in a row that the model failed (its own retries included) before no other is begun
+_ENDS = 3  # of the reasons, the most frequent ones, that are told
 _CONTEXT_TOKENS = 16_000  # that a trajectory is expected to use, when the model does not say how much it holds
 
 Verify = Callable[[Candidate], Awaitable[Mapping[str, bool]]]
@@ -49,11 +52,19 @@ class ModelPolicy:
         self._verify = verify
         self._most = most
         self._at_once = max(1, at_once)
+        self._failures = 0
         self.drawn = drawn
 
     @property
     def exhausted(self) -> bool:
-        return self.drawn >= self._most
+        return self.drawn >= self._most or self._failures >= _FAILURES
+
+    @property
+    def ended(self) -> str:
+        journaled = [event.data for event in self._shared.journal.events() if event.kind == ENDED]
+        ends = Counter({each["trajectory"]: each["why"] for each in journaled}.values())
+        told = "; ".join(f"{why} ({times} of {ends.total()})" for why, times in ends.most_common(_ENDS))
+        return f"the trajectories ended: {told}" if told else ""
 
     async def wave(self, *, executions: int, wall_s: float) -> AsyncGenerator[Found | Tried]:
         """Run trajectories, `executions` at most; one that has begun is finished, however long it takes."""
@@ -82,6 +93,7 @@ class ModelPolicy:
         ):
             bench.place = place
             ended = await run_trajectory(bench, self._saver)
+        self._failures = self._failures + 1 if ended.model_failed else 0
         shared.journal.append(
             ENDED,
             {
@@ -98,13 +110,9 @@ class ModelPolicy:
         return Found(number, candidate, 1, outcomes=await self._verify(candidate))
 
     def _candidate(self, number: int, ended: Ended) -> Candidate:
-        checkout = self._shared.checkout
-        after = patched_files(checkout, ended.patch)
-        changes = tuple(
-            Change(path, checkout.read(path) if path in checkout.entries else None, entry[1] if entry else None)
-            for path, entry in sorted(after.items())
-        )
+        changes = changes_of(self._shared.checkout, ended.patch)
         step = f"trajectory {number}: {ended.answer.strip() or ended.why}"
         provenance = Provenance("model", step, self._shared.model.name, str(number))
         score = (ended.why == "finished") + 0.5 * ended.reproduced
-        return Candidate(patch_id(ended.patch), ended.patch, changes, provenance, score)
+        name = patch_id(f"{number}\0".encode() + ended.patch)  # equal patches of two trajectories are two candidates
+        return Candidate(name, ended.patch, changes, provenance, score)

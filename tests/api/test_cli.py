@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -267,6 +268,11 @@ def test_what_a_repository_says_is_no_command_to_the_terminal(repo: Path, runoff
     assert shown in failed.stderr
     for output in (ended.stdout, ended.stderr, failed.stderr, runoff("show", "last").stdout, runoff("runs").stdout):
         assert not set("\x1b\x07\x9b\u202e") & set(output)
+
+
+def test_it_says_its_version(runoff: Runoff) -> None:
+    asked = runoff("--version")
+    assert (asked.returncode, asked.stdout) == (0, f"runoff {version('runoff')}\n")
 
 
 def test_help_teaches(runoff: Runoff) -> None:

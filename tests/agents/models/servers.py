@@ -25,7 +25,10 @@ Answer = Callable[[Asked, asyncio.StreamWriter], Awaitable[None]]
 
 @dataclass
 class Server:
-    """A server under test. answers: what each call of /chat/completions gets, in order; the last one stays."""
+    """A server under test. answers: what each call of /chat/completions gets, in order; the last one stays.
+
+    models: what /models answers: JSON data, or an Answer.
+    """
 
     answers: list[Answer]
     models: Any = field(default_factory=lambda: {"data": [{"id": "m", "max_model_len": 4096}]})
@@ -42,7 +45,7 @@ class Server:
             asked = await _read(reader)
             self.asked.append(asked)
             if asked.path.endswith("/models"):
-                await status(200, self.models)(asked, writer)
+                await (self.models if callable(self.models) else status(200, self.models))(asked, writer)
             elif asked.path == "/metrics":
                 await status(200, self.metrics)(asked, writer)
             else:

@@ -9,6 +9,7 @@ import pytest
 from agents.errors import AnswerCut, BadModelFile, ReplayDiverged, ServerFailed
 from agents.models import CALLED, Metered, ModelRequest, Recalling, Recorder, Replay, Scripted, Secrets
 from agents.models.load import open_model
+from agents.models.record import claim
 from agents.settings import Settings
 from tests.agents.models.conftest import Books, Heard, asks
 
@@ -76,6 +77,7 @@ async def test_a_script_that_is_none_says_why(books: Books, tmp_path: Path, cont
 
 
 async def record(books: Books, directory: Path, said: list[Any], requests: list[ModelRequest]) -> list[str]:
+    claim(directory, "the run")
     model = Recorder(Metered(Scripted(said, name="demo"), books.account), directory, Secrets(["SOME_TOKEN"]))
     texts = []
     for request in requests:
@@ -176,7 +178,7 @@ async def test_a_record_that_is_missing_or_damaged_says_where(books: Books, tmp_
 async def test_any_trajectory_has_a_file_of_its_own_in_the_directory(books: Books, tmp_path: Path, name: str) -> None:
     await record(books, tmp_path / "r", ["one"], turns("a", trajectory=name))
     await record(books, tmp_path / "r", ["other"], turns("b", trajectory="_"))
-    assert len(list((tmp_path / "r").iterdir())) == 2
+    assert len(list((tmp_path / "r").glob("*.jsonl"))) == 2
     assert (await Replay(tmp_path / "r").answer(turns("a", trajectory=name)[0])).text == "one"
 
 

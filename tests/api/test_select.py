@@ -1,0 +1,127 @@
+"""`runoff select`: patches that other systems made are dropped, tested and counted; nothing is generated."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.api.conftest import Runoff, commit, git, left_behind
+from tests.api.test_ask import ISSUE, PRICE, shop  # noqa: F401  (a fixture)
+
+pytestmark = pytest.mark.bubblewrap
+
+TWICE = PRICE.replace("quantity * 5", "quantity * 2")
+PROGRAMS = {
+    "alpha": TWICE,
+    "beta": TWICE.replace("):\n", "):\n    # two for each\n"),
+    "gamma": PRICE.replace("quantity * 5", "quantity + 2"),  # breaks a test
+    "delta": PRICE.replace("quantity * 5", "quantity *"),  # does not parse
+    "epsilon": PRICE.replace("):\n", "):\n    # nothing\n"),
+}
+
+
+def diff(repo: Path, **files: str) -> str:
+    """A patch in git's format; the checkout is as before."""
+    for path, text in files.items():
+        (repo / path.replace("__", "/").replace("_py", ".py")).write_text(text)
+    git(repo, "add", "-A")
+    patch = subprocess.run(["git", "diff", "--cached"], cwd=repo, capture_output=True, text=True, check=True).stdout
+    git(repo, "reset", "-q", "--hard")
+    return patch
+
+
+@pytest.fixture
+def patches(shop: Path, tmp_path: Path) -> dict[str, str]:  # noqa: F811
+    made = {name: diff(shop, shop_py=text) for name, text in PROGRAMS.items()}
+    made["zeta"] = made["alpha"].replace("quantity * 5", "quantity * 6")  # does not apply
+    made["eta"] = ""
+    made["theta"] = diff(shop, tests__test_new_py="def test_nothing():\n    pass\n")
+    return made
+
+
+def write(directory: Path, patches: dict[str, str]) -> Path:
+    directory.mkdir()
+    for name, patch in patches.items():
+        (directory / f"{name}.diff").write_text(patch)
+    return directory
+
+
+def by_source(verdict: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {each["model"]: each for each in verdict["candidates"]}
+
+
+def test_what_cannot_be_right_is_dropped_and_the_rest_is_tested(
+    shop: Path,  # noqa: F811
+    patches: dict[str, str],
+    tmp_path: Path,
+    runoff: Runoff,
+) -> None:
+    directory = write(tmp_path / "patches", patches)
+    ended = runoff("select", shop, "--issue", ISSUE, "--candidates", directory, "--json")
+    assert ended.returncode == 0, ended.stderr
+    verdict = json.loads(ended.stdout)
+    found = by_source(verdict)
+    assert len(found) == len(patches)
+    winner = next(each for each in verdict["candidates"] if each["id"] == verdict["winner"])
+    assert winner["model"] in ("alpha", "beta")
+    assert found["alpha"]["equivalence_class"] == found["beta"]["equivalence_class"]
+    assert found["gamma"]["broken"] == ["tests/test_shop.py::test_none"]
+    reasons = {name: each["dropped"] for name, each in found.items() if each["dropped"]}
+    assert reasons.keys() == {"delta", "epsilon", "zeta", "eta", "theta"}
+    assert "no longer parses" in reasons["delta"]
+    assert "only comments" in reasons["epsilon"]
+    assert "does not apply" in reasons["zeta"]
+    assert "changes nothing" in reasons["eta"]
+    assert "only tests" in reasons["theta"]
+    assert left_behind(tmp_path / "state") == []
+
+
+def test_predictions_of_one_issue(shop: Path, patches: dict[str, str], tmp_path: Path, runoff: Runoff) -> None:  # noqa: F811
+    rows = [
+        {"instance_id": "shop-1", "model_name_or_path": name, "model_patch": patches[name]}
+        for name in ("gamma", "beta")
+    ]
+    rows.append({"instance_id": "shop-2", "model_name_or_path": "other", "model_patch": patches["alpha"]})
+    path = tmp_path / "all_preds.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    arguments = ["select", shop, "--issue", ISSUE, "--candidates", path]
+    ended = runoff(*arguments)
+    assert ended.returncode == 2
+    assert "name one with --instance" in ended.stderr
+    ended = runoff(*arguments, "--instance", "shop-1", "-o", tmp_path / "out", "--apply")
+    assert ended.returncode == 0, ended.stderr
+    assert (shop / "shop.py").read_text() == PROGRAMS["beta"]
+    git(shop, "diff", "--exit-code", "--", "tests")
+    shown = runoff("show", "last")
+    assert "the patch of beta" in shown.stdout
+
+
+def test_none_that_is_right(shop: Path, patches: dict[str, str], tmp_path: Path, runoff: Runoff) -> None:  # noqa: F811
+    directory = write(tmp_path / "patches", {name: patches[name] for name in ("gamma", "zeta")})
+    ended = runoff("select", shop, "--issue", ISSUE, "--candidates", directory)
+    assert ended.returncode == 1, ended.stderr
+    assert "breaks tests/test_shop.py::test_none" in ended.stdout
+    directory = write(tmp_path / "others", {name: patches[name] for name in ("eta", "zeta")})
+    ended = runoff("select", shop, "--issue", ISSUE, "--candidates", directory)
+    assert ended.returncode == 1, ended.stderr
+
+
+def test_crlf_binary_renames_and_modes(shop: Path, tmp_path: Path, runoff: Runoff) -> None:  # noqa: F811
+    (shop / "data.bin").write_bytes(bytes(range(256)))
+    (shop / "shop.py").write_bytes(PRICE.replace("\n", "\r\n").encode())
+    commit(shop)
+    (shop / "shop.py").write_bytes(TWICE.replace("\n", "\r\n").encode())
+    (shop / "data.bin").rename(shop / "moved.bin")
+    (shop / "new.bin").write_bytes(bytes(range(255, -1, -1)) * 3)
+    (shop / "shop.py").chmod(0o755)
+    git(shop, "add", "-A")
+    patch = subprocess.run(["git", "diff", "--cached", "--binary", "-M"], cwd=shop, capture_output=True, check=True)
+    git(shop, "reset", "-q", "--hard")
+    (tmp_path / "one.patch").write_bytes(patch.stdout)
+    ended = runoff("select", shop, "--issue", ISSUE, "--candidates", tmp_path / "one.patch", "-o", tmp_path / "out")
+    assert ended.returncode == 0, ended.stderr + ended.stdout
+    assert (tmp_path / "out" / "patch.diff").read_bytes() == patch.stdout
