@@ -26,7 +26,7 @@ local function sums()
   return found
 end
 local function add(units, sign)
-  for place, kind in ipairs(kinds) do redis.call('HINCRBY', account, kind, text(sign * units[place])) end
+  for place, kind in ipairs(kinds) do redis.call('HINCRBY', account, kind, text(sign * units[place] + 0)) end  -- not -0
 end
 local function units_of(entry) return {{unpack(entry, 3, 2 + #kinds)}} end
 local function strike(id)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import os
 import shutil
+import socket
 import subprocess
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -35,7 +36,13 @@ def missing(need: str) -> str | None:
             return "the image runoff-test is missing: sh tests/base-image.sh"
         return None
     if need == "redis":
-        return None if shutil.which("redis-server") else "redis-server is not installed: apt-get install redis-server"
+        if not shutil.which("redis-server"):
+            return "redis-server is not installed: apt-get install redis-server"
+        try:
+            socket.create_connection(("127.0.0.1", 6379), timeout=2).close()
+        except OSError as error:
+            return f"no Redis answers at 127.0.0.1:6379 ({error}): redis-server --daemonize yes"
+        return None
     if need == "vllm":
         ready = (PLACE / "venv" / "bin" / "vllm").exists() and (PLACE / "tiny" / "config.json").exists()
         return None if ready else f"there is no vLLM in {PLACE}: sh tests/vllm.sh"
