@@ -285,6 +285,10 @@ def _used_up(live: LiveRun) -> str | None:
         return f"the time is used up (wall={budget.wall_s:g}s)"
     if live.ledger.left("sandbox_s", "repair") < 1:
         return f"the budget is used up (sandbox={budget.sandbox_s:g}s)"
+    for kind in ("tokens", "usd"):
+        if live.ledger.is_short_of(kind, "repair"):
+            limit = f"{kind}={budget.limit(kind):g}"
+            return f"the budget is used up ({limit}; what is left does not pay for another answer of the model)"
     least = EXECUTIONS if live.request.repairs else 1
     if live.ledger.left("candidates", "repair") < least:
         return f"the budget is used up (candidates={budget.candidates}; a try and its verification take {EXECUTIONS})"

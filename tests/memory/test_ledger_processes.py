@@ -76,7 +76,7 @@ def test_many_processes_at_once_stay_within_the_budget_at_every_moment(account: 
     while any(process.poll() is None for process in processes):
         seen.append(ledger._book.used())
     won = sum(int(process.communicate()[0]) for process in processes)
-    assert len({used for used in seen}) > 10, "it was watched while they worked"
+    assert len(set(seen)) > 10, "it was watched while they worked"
     assert all(tokens <= 17_000 and candidates <= 300 for tokens, _, _, candidates in seen)
     bill = ledger.bill()
     assert won == bill.total.candidates == journaled(account)
