@@ -42,7 +42,7 @@ class Compiler:
 
     def __init__(self, tools: Iterable[ToolSpec]) -> None:
         self._tools = {tool.name: tool for tool in tools}
-        self._splitter = Splitter()
+        self._splitter = Splitter(self._tools)
         self._names = Names()
         self._hazards = Hazards()
         self._dedupe = Dedupe()
@@ -64,11 +64,19 @@ class Compiler:
     def plan(self) -> Plan:
         """What was added so far, pruned and ranked. Raises CompileErrors with every fault."""
         if not (self._calls or self._end or self.errors):
-            self.errors.append(CompileError("empty", 1, 0, "there is no statement of a plan in this", _EXPECTED))
+            self.errors.append(self._empty())
         if self.errors:
             raise CompileErrors(tuple(self.errors))
         calls, pruned = prune(self._calls, self._end)
         return Plan(tuple(calls), rank(calls), self._end, dict(self._merged), pruned)
+
+    def _empty(self) -> CompileError:
+        what, hint = "there is no statement of a plan in this", _EXPECTED
+        if self._splitter.foreign is not None:
+            language, line = self._splitter.foreign
+            what += f"; what stands in the ```{language} fence of line {line} is passed over"
+            hint += ", in a ```plan fence or without one"
+        return CompileError("empty", 1, 0, what, hint)
 
     def _compile(self, statements: Iterable[Statement]) -> list[Call]:
         calls: list[Call] = []

@@ -70,8 +70,9 @@ class _Fault(Exception):
 
 def assigned_name(text: str) -> str | None:
     """The name that a statement assigns, even if the rest of it cannot be read."""
-    found = re.match(r"\s*([^\W\d]\w*)\s*=", text)
-    return found[1] if found else None
+    before, assigns, _ = text.partition("=")
+    name = re.split(r"\W", before.rstrip())[-1]
+    return name if assigns and "(" not in before and name.isidentifier() else None
 
 
 def read_reference(text: str) -> Reference:

@@ -3,22 +3,23 @@
 A statement begins on a line of its own with `name =`, `finish(` or `replan(`. When it is `name = tool(…)`, it is complete
 with its closing bracket, whatever follows; otherwise with the end of the line, unless a bracket or a triple-quoted string is
 open. Comments, Markdown fences and prose around the plan are passed over; a line that is other Python (a loop, a call without
-a name) is handed on, so that its fault can be told. Every character is looked at once, however the text is cut.
+a name), or that has a call of a known tool where no statement begins, is handed on, so that its fault can be told. Every
+character is looked at a bounded number of times, however the text is cut.
 """
 
 from __future__ import annotations
 
-import ast
 import codecs
 import io
 import re
-import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NamedTuple
+
+from planner import prose
 
 DEEPEST = 100  # brackets within brackets
 LONGEST = 4 << 20  # characters of one statement
-_NAME = r"[^\W\d]\w*"
+_NAME = prose.NAME
 _ASSIGNS = re.compile(rf"[ \t\f]*{_NAME}[ \t]*=(?=[^=])")
 _ENDS = re.compile(r"[ \t\f]*(?:finish|replan)[ \t]*\(")
 _UNDECIDED = re.compile(rf"[ \t\f]*(?:{_NAME}[ \t]*=?)?")
@@ -26,8 +27,7 @@ _LONGEST_HEAD = 400
 _ONE_CALL = re.compile(rf"([ \t\f]*)(?:{_NAME}[ \t]*=[ \t]*{_NAME}|finish|replan)[ \t]*\(")
 _FENCE = re.compile(r"[ \t]*(?:```+|~~~+)[ \t]*([\w+-]*)")
 _PLAN_LANGUAGES = {"", "python", "py", "python3", "plan"}
-_MAY_BE_CODE = re.compile(rf"[ \t]*(?:@|{_NAME}[ \t]*[\[(.:,+*/|&^%@<>=-]|(?:{_NAME})[ \t]+[\w(\[\"'*])")
-_LONGEST_CODE = 2000  # characters of a line that may be other Python
+_TEXT_LANGUAGES = {"text", "txt", "plaintext"}  # in which a plan may stand among other things, as outside of a fence
 _PLAIN = {  # by what closes the string that is open: what changes nothing, whole strings among it
     "": re.compile(r"""(?:[^'"#()\[\]{}\n\\`]++|'[^'\\\n]++'|"[^"\\\n]++")*+"""),
     "'": re.compile(r"[^'\n\\]*+"),
@@ -58,18 +58,32 @@ _FOLLOWS = (
     "nothing may follow a call on its line",
     "write name.field or name[0] where the result is used",
 )
+_NAMELESS = ("not-a-call", "the call's result has no name", "write `name = tool(argument=value)`")
+_MISBEGUN = (
+    "not-a-statement",
+    "this calls a tool, but not as a statement of a plan",
+    "write `name = tool(argument=value)` on a line of its own; a name has letters, digits and `_`",
+)
 
 
 class Splitter:
-    """Feed it text, or UTF-8 bytes, cut anywhere."""
+    """Feed it text, or UTF-8 bytes, cut anywhere. tools: names by which a line that is no statement, but was meant as
+    one, is known from prose.
 
-    def __init__(self) -> None:
+    foreign: the first fence of another language, and its line; what stands in it is passed over.
+    """
+
+    def __init__(self, tools: Collection[str] = ()) -> None:
+        self._tools = tools
+        self.foreign: tuple[str, int] | None = None
         self._bytes = codecs.getincrementaldecoder("utf-8")("replace")
         self._newlines = io.IncrementalNewlineDecoder(None, translate=True)
         self._found: list[Statement] = []
         self._begun_text = False
         self._line = 1  # the number of the line that is being read
         self._fence: str | None = None  # the language of the fence that is open
+        self._passed_over = False  # it is of another language
+        self._told = False  # that a plan stands in such a one
         self._mode: Callable[[str, int], int] = self._head
         self._last: list[str] = []  # the line of a complete call, for a fault in what follows it
         self._clear()
@@ -81,6 +95,7 @@ class Splitter:
         self._begun = self._line
         self._line_starts = 0  # the piece with which the current line begins
         self._first = True  # no bracket or string yet on this line
+        self._misbegun: tuple[str, str, str] | None = None  # the fault of one that does not begin as it must
         self._is_call = False  # it begins `name = tool(`, so that its closing bracket ends it
         self._indent = 0
         self._depth = 0
@@ -142,11 +157,36 @@ class Splitter:
             return len(text)
         line = "".join([*self._pieces, text[place:line_end]])
         if fence := _FENCE.match(line):
-            self._fence = None if self._fence is not None else fence[1].lower()
-        elif line.strip() and not line.lstrip().startswith("#") and self._is_code(line):
-            self._found.append(Statement(line, self._line))
+            self._open_or_close(fence[1].lower())
+        elif line.strip() and not line.lstrip().startswith("#"):
+            begin = self._meant_from(line)
+            if begin is not None:
+                self._misbegin(line, begin)
+                return line_end + 1
+            if self._is_code(line):
+                self._found.append(Statement(line, self._line))
         self._next_line()
         return line_end + 1
+
+    def _open_or_close(self, language: str) -> None:
+        self._fence = None if self._fence is not None else language
+        self._passed_over = self._fence is not None and language not in _PLAN_LANGUAGES | _TEXT_LANGUAGES
+        self._told = False
+        if self._passed_over and self.foreign is None:
+            self.foreign = language, self._line
+
+    def _misbegin(self, line: str, begin: int) -> None:
+        """Read a line as a statement from `begin` on: what its brackets and strings hold is not looked at for others."""
+        self._pieces, self._size, self._begun = [line[:begin]], begin, self._line
+        if self._passed_over:
+            self._misbegun = _in_fence(self._fence or "")
+        elif not prose.is_python(line.strip()):  # else its fault can be told more exactly
+            self._misbegun = _MISBEGUN if "=" in line[:begin] else _NAMELESS
+        self._told = self._passed_over
+        self._mode = self._statement
+        rest, place = line[begin:] + "\n", 0
+        while place < len(rest):
+            place = self._mode(rest, place)
 
     def _statement(self, text: str, place: int) -> int:
         """A statement, to its end or the text's: follow strings and brackets."""
@@ -298,7 +338,7 @@ class Splitter:
     def _end(self, fault: tuple[str, str, str] | None = None, *, lines: int = 1) -> None:
         """The statement that is open is complete. lines: 0 when its text ends with the newline that ends it."""
         text = "".join(self._pieces)
-        fault = fault or (_TOO_LONG if self._size > LONGEST else None)
+        fault = self._misbegun or fault or (_TOO_LONG if self._size > LONGEST else None)
         self._line = self._begun + text.count("\n") - (1 - lines)
         text = text.removesuffix("\n")
         first = fault is not None and fault is not _UNCLOSED_STRING
@@ -311,25 +351,31 @@ class Splitter:
     def _next_line(self) -> None:
         self._line += 1
         self._pieces = []
-        foreign = self._fence is not None and self._fence not in _PLAN_LANGUAGES
-        self._mode = self._other_line if foreign else self._head
+        self._mode = self._other_line if self._passed_over else self._head
+
+    def _meant_from(self, line: str) -> int | None:
+        """Where a line that begins no statement holds one nevertheless."""
+        if self._passed_over:
+            return None if self._told else prose.statement_in(line, self._tools)
+        found = prose.assigned_in(line, self._tools)
+        if found is None:
+            found = prose.call_alone_in(line, self._tools)
+            return None if found is None or _speaks_after(line) else found
+        return found
 
     def _is_code(self, line: str) -> bool:
         """Whether a line that begins no statement is meant as one: in a plan's fence always, else when it is Python."""
-        if self._fence is not None:
-            return self._fence in _PLAN_LANGUAGES
-        if len(line) > _LONGEST_CODE or not _MAY_BE_CODE.match(line):
-            return False
-        return any(_is_other_python(text) for text in (line.strip(), f"{line.strip()} pass"))
+        if self._fence is not None and self._fence not in _TEXT_LANGUAGES:
+            return not self._passed_over
+        return prose.is_code(line, self._tools)
 
 
-def _is_other_python(text: str) -> bool:
-    """A statement other than a bare word, text or formula (which prose may look like)."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            body = ast.parse(text).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    told = (ast.Call, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Await, ast.Yield)
-    return any(not isinstance(each, ast.Expr) or isinstance(each.value, told) for each in body)
+def _in_fence(language: str) -> tuple[str, str, str]:
+    what = f"a plan is not looked for in a ```{language} fence"
+    return "other-fence", what, "write it in a ```plan fence, or without one"
+
+
+def _speaks_after(line: str) -> bool:
+    """Whether words follow a call."""
+    found = Splitter().feed(f"x = {line.strip()}\n")
+    return any(each.fault is _FOLLOWS and each.text[-1] not in ".[" for each in found)

@@ -82,6 +82,13 @@ LINES = st.sampled_from(
         "finish(x=a)\n",
         "j = \\\n run()\n",
         "k = f'''\n",
+        'my-hits = grep(pattern="x", of="""\n',
+        "- hits = grep(\n",
+        'run(all=["x",\n',
+        "Now x = grep(pattern='`')\n",
+        "`y = grep()`\n",
+        "```text\n",
+        "```bash\n",
     ]
 )
 
@@ -171,3 +178,68 @@ def test_a_very_long_beginning_is_read_the_same_however_it_is_cut(start: str) ->
     with pytest.raises(CompileErrors) as cut:
         compiler.finish()
     assert at_once.value.errors == cut.value.errors
+
+
+MEANT = [
+    'my-hits = grep(pattern="x")',
+    "2x = grep(",
+    '- hits = grep(pattern="x")',
+    '3. hits = grep(pattern="x")',
+    '**hits = grep(pattern="x")**',
+    'First, hits = grep(pattern="x")',
+    'Now hits = grep(pattern="x") to find it',
+    '`hits = grep(pattern="x")`',
+    'grep(pattern="x")',
+    'grep(pattern="x"',
+    'grep(pattern="x").text',
+    f'edit(path="x", replace="{"word " * 1000}")',
+    'edit(path="x", replace="""\nfor x in y: pass\nmy-x = grep(pattern="x")\n""")',
+]
+
+
+@pytest.mark.parametrize("line", MEANT)
+@pytest.mark.parametrize("fence", ["", "```text\n", "```python\n"])
+def test_a_line_that_was_meant_as_a_statement_is_no_prose(line: str, fence: str) -> None:
+    with pytest.raises(CompileErrors, match="name = tool") as caught:
+        compile_plan(f"{fence}{line}\nlast = ask()\n", TOOLS)
+    assert [error.line for error in caught.value.errors] == [1 + bool(fence)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "I'll use grep(...) to look",
+        'I\'ll use grep(pattern="x") to look, then hits = all(of=it).',
+        'We could write `x = grep(pattern="y")` for this',
+        "Use name = grep(...) for that, or name = grep(…)",
+        'grep(pattern="x") finds the place (line 3)',
+        'read(path="x"): see above',
+        "grep (global regular expression print)",
+        "see f(path=read(path='x'))",
+        'the text "x = grep(pattern=1)" is odd',
+        "Step (1)",
+        "x == grep(pattern)? No.",
+        "my-hits = search(pattern='x')",
+        "# my-hits = grep(pattern='x')",
+    ],
+)
+def test_prose_that_speaks_of_a_tool_is_prose(line: str) -> None:
+    assert [call.name for call in compile_plan(f"{line}\nlast = ask()\n", TOOLS).calls] == ["last"]
+
+
+def test_a_text_fence_holds_a_plan_among_other_things() -> None:
+    plan = compile_plan("```text\nFAILED test_x.py (1)\na = ask()\n```\n```plan\nb = run()\n```\n", TOOLS)
+    assert [call.name for call in plan.calls] == ["a", "b"]
+
+
+def test_a_plan_in_a_fence_of_another_language_is_told_once() -> None:
+    with pytest.raises(CompileErrors, match=r"```bash fence; write it in a ```plan fence") as caught:
+        compile_plan('```bash\na = grep(pattern="x")\nb = ask()\n```\nc = read(path=a[0].path)\n', TOOLS)
+    assert [(error.code, error.line) for error in caught.value.errors] == [("other-fence", 2)]
+    foreign = '```ruby\nx = read(path)\n```\n```diff\n-a = grep(pattern="x")\n```\nlast = ask()\n'
+    assert len(compile_plan(foreign, TOOLS).calls) == 1
+
+
+def test_a_text_without_a_statement_names_the_fence_that_was_passed_over() -> None:
+    with pytest.raises(CompileErrors, match=r"```json fence of line 2 is passed over; .*in a ```plan fence"):
+        compile_plan('Here:\n```json\n{"calls": []}\n```\n', TOOLS)
