@@ -11,7 +11,7 @@ import typer
 from agents.planned import explained_plans
 from agents.settings import Settings
 from memory import Journal, Runs, Store
-from planner import FORMATS, CompileErrors, ToolSpec, compile_plan, explain, read_tools
+from planner import FORMATS, CompileErrors, ToolFileError, ToolSpec, compile_plan, explain, read_tools
 
 
 def plan_command(
@@ -59,7 +59,10 @@ def _specs(file: Path | None) -> tuple[ToolSpec, ...]:
         from agents.tools import SPECS  # the engine's: not needed to show what a run did
 
         return SPECS
-    return read_tools(_read(file).decode("utf-8", "replace"))
+    try:
+        return read_tools(_read(file).decode("utf-8", "replace"))
+    except ToolFileError as error:
+        raise ToolFileError(f"{'standard input' if str(file) == '-' else file}: {error}") from error
 
 
 def _read(file: Path) -> bytes:

@@ -12,12 +12,17 @@ cost_s = 0.1            # seconds
 from __future__ import annotations
 
 import ast
+import json
+import keyword
 import tomllib
+import unicodedata
+import warnings
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
+from planner.parse import ENDS
 from planner.tools import EXCLUSIVE, VOLATILE, Effect, Effects, Resource, ToolSpec, always, paths_of
 
 _TYPES = {"str": str, "int": int, "float": float, "bool": bool, "any": Any, "Any": Any, "dict": dict[str, Any]}
@@ -54,8 +59,11 @@ def read_tools(text: str) -> tuple[ToolSpec, ...]:
 
 
 def _tool(name: str, table: object) -> ToolSpec:
-    if not name.isidentifier() or not isinstance(table, dict):
-        raise ToolFileError(f"{name!r} is not a table of a tool whose name is a word; write [{name or 'read'}]")
+    if not _is_word(name) or not isinstance(table, dict):
+        what = f"{name!r} is not a table of a tool whose name is a word that a plan can write"
+        raise ToolFileError(f"{what}; write {'[read]' if isinstance(table, dict) else f'[{name}]'}")
+    if name in ENDS:
+        raise ToolFileError(f"tool {name}: every plan has {name}(…) as its end; call the tool something else")
     try:
         entry = _Entry.model_validate(table)
     except ValidationError as error:
@@ -64,10 +72,16 @@ def _tool(name: str, table: object) -> ToolSpec:
     fields: dict[str, Any] = {each: _field(name, each, text) for each, text in entry.arguments.items()}
     for path in (*entry.reads, *entry.writes):
         if path not in fields and not set("/*.") & set(path):
-            raise ToolFileError(
-                f"tool {name}: {path!r} is none of its arguments, and no path: write one of {', '.join(fields)}"
+            instead = (
+                f"write one of {', '.join(fields)}" if fields else f'give it arguments = {{ {path or "path"} = "str" }}'
             )
-    model: type[BaseModel] = create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
+            raise ToolFileError(
+                f"tool {name}: {path!r} is none of its arguments, and no path: {instead}, or a path, as in {path or 'src'}/"
+            )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of pydantic, about names of methods that it no longer has (copy, schema)
+        config = ConfigDict(extra="forbid", protected_namespaces=())
+        model: type[BaseModel] = create_model(name, __config__=config, **fields)
     return ToolSpec(name, entry.doc, model, entry.resource, entry.cost_s, _effects(entry))
 
 
@@ -90,17 +104,37 @@ def _paths(names: list[str], arguments: Mapping[str, Any], entry: _Entry) -> tup
     return tuple(found)
 
 
+def _is_word(name: str) -> bool:
+    """Whether a plan can write it: Python reads names in their normal form."""
+    plain = name.isidentifier() and unicodedata.normalize("NFKC", name) == name
+    return plain and not keyword.iskeyword(name) and not name.startswith("_")
+
+
 def _field(tool: str, name: str, text: str) -> Any:
     """`list[int] = []` -> what pydantic takes as a field."""
+    if not _is_word(name):
+        what = f"tool {tool}: argument {name!r} cannot be written in a plan"
+        raise ToolFileError(f"{what}; take a word that is no keyword of Python and begins with a letter")
+    if name.startswith("model_") and hasattr(BaseModel, name):
+        raise ToolFileError(
+            f"tool {tool}: argument {name} has a name that pydantic keeps for itself; call it {name[6:]}"
+        )
     try:
-        parsed = ast.parse(f"field: {text}").body[0]
+        (parsed,) = ast.parse(f"field: {text}").body
         assert isinstance(parsed, ast.AnnAssign)
-        default = ... if parsed.value is None else ast.literal_eval(parsed.value)
-        return _type(parsed.annotation), default
+        kind, default = _type(parsed.annotation), ... if parsed.value is None else ast.literal_eval(parsed.value)
     except (SyntaxError, ValueError, LookupError, TypeError, AssertionError, RecursionError, MemoryError) as error:
         known = ", ".join(_TYPES)
         what = f'tool {tool}: argument {name} = {text!r} is not a type; write one of {known}, list[…], "…" | "…" or … | None'
         raise ToolFileError(what) from error
+    if default is not ...:
+        try:
+            TypeAdapter(kind).validate_python(default)
+            json.dumps(default, allow_nan=False)
+        except (ValueError, TypeError, RecursionError) as error:
+            what = f"tool {tool}: argument {name} = {text!r} has a default that is not of its type"
+            raise ToolFileError(f"{what}; give another one, or allow None with `… | None = None`") from error
+    return kind, default
 
 
 def _type(node: ast.expr) -> Any:

@@ -60,6 +60,9 @@ def test_the_plan_of_the_documentation_is_one_for_the_tools_of_a_trajectory(runo
     tools = tmp_path / "tools.toml"
     tools.write_text(text.split("```toml\n")[1].split("```")[0])
     assert "hits -> body -> fix -> tests" in runoff("plan", plan, "--tools", tools).stdout
+    tools.write_text('[look]\narguments = { model_config = "str" }\n')
+    refused = runoff("plan", plan, "--tools", tools)
+    assert f"{tools}: tool look: argument model_config" in refused.stderr
     assert "the plan or the tools, not both" in runoff("plan", "-", "--tools", "-").stderr
 
 

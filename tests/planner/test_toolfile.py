@@ -64,11 +64,35 @@ def test_a_file_of_tools_compiles_plans() -> None:
         ('[a]\narguments = { x = "str" }\nreads = ["y"]', "'y' is none of its arguments"),
         ("[a]\ncost_s = -1", "cost_s"),
         ('[a]\nresource = "gpu"', "resource"),
+        ('[a]\narguments = { _a = "str" }', "tool a: argument '_a' cannot be written in a plan; take a word"),
+        ('[a]\narguments = { class = "str" }', "tool a: argument 'class' cannot be written"),
+        ('[a]\narguments = { "x y" = "str" }', "tool a: argument 'x y' cannot be written"),
+        ('[a]\narguments = { "ﬁ" = "str" }', "cannot be written"),
+        ('[a]\narguments = { model_config = "str" }', "tool a: argument model_config .*; call it config"),
+        ('[a]\narguments = { model_dump = "str" }', "tool a: argument model_dump .*; call it dump"),
+        ('[a]\narguments = { x = "str", x = "int" }', "Duplicate inline table key 'x'"),
+        ("[a]\n[a]", "not TOML"),
+        ("[class]", "'class' is not a table"),
+        ("[_a]", "'_a' is not a table"),
+        ("[finish]", r"tool finish: every plan has finish\(…\)"),
+        ('[a]\nreads = ["x"]', "tool a: 'x' is none .* give it arguments = { x = \"str\" }, or a path, as in x/$"),
+        ('[a]\nwrites = [""]', "give it arguments = { path"),
+        ("[a]\narguments = { x = \"int = 'y'\" }", "has a default that is not of its type"),
+        ('[a]\narguments = { x = "str = None" }', "allow None with"),
+        ('[a]\narguments = { x = "float = 1e400" }', "default"),
     ],
 )
 def test_a_file_that_cannot_be_used_says_why(text: str, said: str) -> None:
     with pytest.raises(ToolFileError, match=said):
         read_tools(text)
+
+
+def test_names_that_pydantic_once_had_for_methods_are_names_like_others(recwarn: pytest.WarningsRecorder) -> None:
+    tools = read_tools('[a]\narguments = { schema = "str", copy = "str = \'\'", self = "int = 1", model_name = "str" }')
+    (call,) = compile_plan("x = a(schema='s', self=2, model_name='m')", tools).calls
+    assert call.checked is not None
+    assert call.checked.model_dump() == {"schema": "s", "copy": "", "self": 2, "model_name": "m"}
+    assert not recwarn.list
 
 
 @pytest.mark.parametrize(
