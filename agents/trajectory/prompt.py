@@ -120,7 +120,7 @@ def _tool_exchange(said: Said, told: str) -> list[dict[str, Any]]:
     outcomes = {name: outcome for name, _, outcome in said.results}
     messages: list[dict[str, Any]] = [{"role": "assistant", "content": said.text or None, "tool_calls": calls}]
     for call in said.tool_calls:
-        content = outcomes.get(call["call"], "not run: an equal call above has the result, or nothing needs it")
+        content = outcomes.get(call["call"], "not run: nothing needs its result")
         if call["name"] == "finish":
             content = observation(Said(end="finish", ok=said.ok), "")
         messages.append(

@@ -56,6 +56,7 @@ class _Writing:
         self.restarted = False
         self._bench = bench
         self._calls: dict[str, Call] = {}
+        self._merged: Mapping[str, str] = {}
         self._words: asyncio.Queue[str | None] = asyncio.Queue()
         self._task = asyncio.create_task(bench.execute(self._stream()))
 
@@ -72,13 +73,16 @@ class _Writing:
         async for item in compile_stream(words(), Compiler(self._bench.specs)):
             if isinstance(item, Call):
                 self._calls[item.name] = item
+            else:
+                self._merged = item.merged
             yield item
 
     async def ended(self, answer: ModelAnswer) -> Said:
         """The answer is complete: wait for its plan."""
         self._words.put_nowait(None)
         try:
-            return _said(answer, self._calls, await self._task)
+            execution = await self._task
+            return _said(answer, self._calls, self._merged, execution)
         except BaseException:
             await self.stop()
             raise
@@ -96,7 +100,8 @@ async def _in_tool_calls(bench: Workbench, request: ModelRequest) -> Said:
         plan = compile_tool_calls(calls, bench.specs)
     except CompileErrors as errors:
         return Said(answer.text, faults=_faults(errors), prompt_tokens=answer.usage.total)
-    said = _said(answer, {call.name: call for call in plan.calls}, await bench.execute(plan))
+    calls_of_plan = {call.name: call for call in plan.calls}
+    said = _said(answer, calls_of_plan, plan.merged, await bench.execute(plan))
     names = names_of_ids([each.id for each in asked])
     told = (
         {"id": c.id, "name": c.name, "arguments": c.arguments, "call": call}
@@ -105,11 +110,14 @@ async def _in_tool_calls(bench: Workbench, request: ModelRequest) -> Said:
     return replace(said, tool_calls=tuple(told))
 
 
-def _said(answer: ModelAnswer, calls: Mapping[str, Call], execution: Execution) -> Said:
+def _said(answer: ModelAnswer, calls: Mapping[str, Call], merged: Mapping[str, str], execution: Execution) -> Said:
     """What came of an answer, in words for the model. Raises what is no fault of the model."""
     error = execution.stream_error
     if error is not None and not isinstance(error, CompileErrors | ExecutorError):
         raise error
+    equal: dict[str, list[str]] = {}
+    for name, same in merged.items():
+        equal.setdefault(same, []).append(name)
     results: list[tuple[str, str, str]] = []
     tests: list[TestRun] = []
     for name, call in calls.items():
@@ -117,6 +125,8 @@ def _said(answer: ModelAnswer, calls: Mapping[str, Call], execution: Execution) 
             continue
         report = execution.calls[name]
         results.append((name, statement_text(call), _outcome(report)))
+        for each in equal.get(name, ()):
+            results.append((each, statement_text(replace(call, name=each)), f"the same as {name}: an equal call"))
         if isinstance(report.result, TestReport):
             tests.append(_test_run(str(call.arguments.get("selector", "")), report.result))
     end = execution.end if error is None else None

@@ -247,5 +247,23 @@ async def test_each_tool_call_is_answered_with_its_own_result_also_where_equal_o
     await bench.run(script, form="tools")
     answers = {each["tool_call_id"]: each["content"] for each in asked[1].messages if each["role"] == "tool"}
     assert "def total" in answers["one"]
-    assert "an equal call above" in answers["two"]
+    assert answers["two"] == "the same as one: an equal call"
     assert "def checkout" in answers["three"]
+
+
+async def test_every_name_of_a_plan_has_its_result_in_the_observation_also_where_equal_calls_were_merged(
+    open_bench: Open,
+) -> None:
+    bench = await open_bench(FILES)
+    asked: list[ModelRequest] = []
+    plan = 'one = read(path="shop/price.py")\ntwo = read(path="shop/price.py")\nthree = read(path="shop/cart.py")'
+
+    def script(request: ModelRequest) -> str:
+        asked.append(request)
+        return plan if request.step == 0 else 'finish(answer="done")'
+
+    await bench.run(script)
+    seen = asked[1].messages[-1]["content"]
+    assert "two = read(path='shop/price.py')\nthe same as one: an equal call" in seen
+    assert seen.count("def total") == 1
+    assert seen.index("one = read") < seen.index("two = read") < seen.index("three = read")
