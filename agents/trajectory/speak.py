@@ -116,8 +116,8 @@ def _said(answer: ModelAnswer, calls: Mapping[str, Call], merged: Mapping[str, s
     if error is not None and not isinstance(error, CompileErrors | ExecutorError):
         raise error
     equal: dict[str, list[str]] = {}
-    for name, same in merged.items():
-        equal.setdefault(same, []).append(name)
+    for name, first in merged.items():
+        equal.setdefault(first, []).append(name)
     results: list[tuple[str, str, str]] = []
     tests: list[TestRun] = []
     for name, call in calls.items():
@@ -125,8 +125,8 @@ def _said(answer: ModelAnswer, calls: Mapping[str, Call], merged: Mapping[str, s
             continue
         report = execution.calls[name]
         results.append((name, statement_text(call), _outcome(report)))
-        for each in equal.get(name, ()):
-            results.append((each, statement_text(replace(call, name=each)), f"the same as {name}: an equal call"))
+        same = f"the same as {name}: an equal call"
+        results += [(each, statement_text(replace(call, name=each)), same) for each in equal.get(name, ())]
         if isinstance(report.result, TestReport):
             tests.append(_test_run(str(call.arguments.get("selector", "")), report.result))
     end = execution.end if error is None else None
