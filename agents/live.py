@@ -10,9 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-
-from agents.checkpoints import checkpoints
+from agents.checkpoints import Checkpoints, checkpoints
 from agents.errors import NotPython
 from agents.evidence import Evidence
 from agents.judge import Judge
@@ -128,9 +126,9 @@ class LiveRun:
     def is_python(self) -> bool:
         return self.checkout is not None and any(path.endswith(".py") for path in self.checkout.files)
 
-    async def checkpoints(self) -> AsyncSqliteSaver:
+    def checkpoints(self) -> Checkpoints:
         """Where trajectories keep theirs; closed with the rest."""
-        return await self.stack.enter_async_context(checkpoints(self.settings.state_dir))
+        return self.stack.enter_context(checkpoints(self.settings.state_dir))
 
     async def _sandbox(self) -> Sandbox:
         """A sandbox on a workspace of its own, for as long as the Run is open."""

@@ -156,7 +156,7 @@ class _Tools:
             memo=self._memo(python),
         )
         admission = Admission(lambda: model.load(live.id))
-        saver = await live.checkpoints()
+        saver = live.checkpoints()
         return ModelPolicy(
             shared,
             saver,

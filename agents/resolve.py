@@ -156,7 +156,7 @@ async def _gather_late(live: LiveRun) -> None:
 
 async def _walk(live: LiveRun) -> str:
     """Walk the graph to its end; returns why no more was tried."""
-    async with checkpoints(live.settings.state_dir) as saver:
+    with checkpoints(live.settings.state_dir) as saver:
         graph = _graph().compile(checkpointer=saver)
         config: Any = {"configurable": {"thread_id": live.id}, "recursion_limit": 10_000}
         state = await graph.ainvoke({"step": "prepare"}, config, context=live, durability="sync")
@@ -166,10 +166,9 @@ async def _walk(live: LiveRun) -> str:
 async def _forget(settings: Settings, run_id: str) -> None:
     """Drop the checkpoints of a Run that has ended, however it did: the Journal has all of it."""
     with contextlib.suppress(StoreUnusable):  # the Run's outcome does not depend on it
-        async with checkpoints(settings.state_dir) as saver:
-            await saver.setup()
+        with checkpoints(settings.state_dir) as saver:
             for number in range(settings.trajectories + 1):
-                await saver.adelete_thread(f"{run_id}/{number}" if number else run_id)
+                saver.delete_thread(f"{run_id}/{number}" if number else run_id)
 
 
 def _graph() -> StateGraph[State, LiveRun, State, State]:

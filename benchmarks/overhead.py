@@ -31,13 +31,14 @@ import gc
 import json
 import os
 import pstats
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 import tracemalloc
 from collections import defaultdict
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -161,7 +162,7 @@ async def wave(turns: int, at_once: int, profile: cProfile.Profile | None = None
             slots=Slots(sandbox=2 * at_once),
             limits=Limits(turns=turns),
         )
-        saver = await stack.enter_async_context(checkpoints(state))
+        saver = stack.enter_context(checkpoints(state))
         policy = ModelPolicy(shared, saver, Admission(), lambda _: nothing(), most=at_once, at_once=at_once)
         async for _ in policy.wave(executions=at_once, wall_s=3600):
             pass
@@ -202,14 +203,18 @@ def turn_times(journal: Journal) -> tuple[list[float], list[float]]:
 
 
 def sizes(state: Path) -> dict[str, int]:
+    """Bytes in the state directory; of a database, those of its full pages."""
+
     def below(path: Path) -> int:
         return sum(each.stat().st_size for each in path.rglob("*") if each.is_file())
 
-    with_log = {name: sum(each.stat().st_size for each in state.glob(f"{name}*")) for name in FILES}
-    return with_log | {"record": below(state / "record"), "files": below(state / "files")}
+    def pages(path: Path) -> int:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return path.stat().st_size
 
-
-FILES = ("runoff.db", "checkpoints.db")
+    databases = {name: pages(state / name) for name in ("runoff.db", "checkpoints.db")}
+    return databases | {name: below(state / name) for name in ("record", "files")}
 
 
 async def ours(asked: argparse.Namespace) -> dict[str, Any]:

@@ -53,13 +53,16 @@ def take_diff(checkout: Checkout, tree: Path, layer: Path | None) -> Patch:
     """
     skipped = _Skipped()
     touched = _touched_in_layer(checkout, layer, skipped) if layer else _touched_in_tree(checkout, tree, skipped)
-    new = [path for path in touched if path not in checkout.entries]
-    left_out = {path for path in new if _is_cache(path)} | _ignored(checkout, new)
+    new = {path for path in touched if path not in checkout.entries}
+    caches = {path for path in new if _is_cache(path)}
+    wanted = sorted(touched - caches - _ignored(checkout, sorted(new - caches)))
+    if not wanted:
+        return Patch(b"", (), skipped.lines())
     with scratch(checkout.state_dir) as place:
         object_format = "sha256" if len(checkout.commit) == 64 else "sha1"
         run(["init", "-q", "--bare", f"--object-format={object_format}", str(place / "git")], at=place)
         silence(place / "git")
-        changed = _import(checkout, tree, sorted(touched - left_out), place, skipped)
+        changed = _import(checkout, tree, wanted, place, skipped)
         if not changed:
             return Patch(b"", (), skipped.lines())
         variables = {

@@ -1,24 +1,27 @@
 """The loop of a trajectory, all of it:
 
-    turn -> observe -> turn | condense | finish
+    turn -> turn | condense | finish
 
-**turn** asks the model; its answer is a thought and a plan, which is compiled and executed while it is being written.
-**observe** puts into the history what came of it, and notes what was tested. Then `stops.next_step` decides. An answer
-that is no plan is answered with its faults and never enters the history as it was.
+**turn** asks the model; its answer is a thought and a plan, which is compiled and executed while it is being written. What
+came of it goes into the history, and what was tested is noted. Then `stops.next_step` decides. An answer that is no plan is
+answered with its faults and never enters the history as it was.
 
-The history is append-only after the prefix that all siblings share. A checkpoint holds plain data: the history, the
-last diff (in the file store), the notes, the counters. On another process the workspace is made anew from the base
-commit and that diff; an answer that was journaled is not asked for again.
+The history is append-only after the prefix that all siblings share. A checkpoint holds plain data: what is new in the
+history, the last diff (in the file store), the notes, the counters. On another process the workspace is made anew from the
+base commit and that diff; an answer that was journaled is not asked for again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 
+from langgraph.channels import DeltaChannel
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
+from langgraph.types import Command, Overwrite
 
 from agents.errors import ModelError, ModelUnusable
 from agents.trajectory import prompt
@@ -28,6 +31,8 @@ from agents.trajectory.speak import speak
 from agents.trajectory.stops import Standing, next_step
 from agents.trajectory.workbench import Workbench
 from memory import LimitExceeded
+
+Messages = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +48,29 @@ class Ended:
     model_failed: bool = False
 
 
-class State(TypedDict, total=False):
-    """What a checkpoint holds. patch: digest of the workspace's diff. history: messages after the prefix."""
+class More(TypedDict):
+    """Messages to add to a history. (A bare list of them the library would turn into messages of its own kind.)"""
 
-    history: list[dict[str, Any]]
+    messages: Messages
+
+
+def _grown(history: Messages, added: Sequence[More]) -> Messages:
+    return [*history, *(message for more in added for message in more["messages"])]
+
+
+class State(TypedDict, total=False):
+    """What a checkpoint holds. patch: digest of the workspace's diff. history: messages after the prefix; of them a
+    checkpoint writes only what is new."""
+
+    history: Annotated[Messages, DeltaChannel(_grown)]
     notes: dict[str, str]
     patch: str
     step: int  # calls of the model
     standing: dict[str, Any]
     reproduction: dict[str, Any]
-    said: dict[str, Any]
-    next: str
     why: str
+    answer: str
+    model_failed: bool
 
 
 async def run_trajectory(bench: Workbench, saver: BaseCheckpointSaver[Any]) -> Ended:
@@ -62,78 +78,69 @@ async def run_trajectory(bench: Workbench, saver: BaseCheckpointSaver[Any]) -> E
     SandboxDied, StoreUnusable, ToolsUnusable; and ModelUnusable, as long as nothing was changed."""
     graph = _graph().compile(checkpointer=saver)
     config: Any = {"configurable": {"thread_id": bench.thread}, "recursion_limit": 10_000}
-    before = (await graph.aget_state(config)).values
-    if before:
-        await bench.restore(before.get("patch", ""), before.get("notes", {}))
-    start: Any = None if before else {"history": [bench.prefix.instruction(bench.number)], "step": 0}
-    state = (
-        before
-        if before.get("next") == "finish"
-        else await graph.ainvoke(start, config, context=bench, durability="sync")
-    )
-    said = state.get("said", {})
+    before = await graph.aget_state(config)
+    state = before.values
+    if state:
+        await bench.restore(state.get("patch", ""), state.get("notes", {}))
+    if not state or before.next:
+        start: Any = None if state else {"history": More(messages=[bench.prefix.instruction(bench.number)]), "step": 0}
+        state = await graph.ainvoke(start, config, context=bench, durability="sync")
     return Ended(
         patch=bench.stored(state.get("patch", "")),
         why=state["why"],
-        answer=str(said.get("answer", "")),
+        answer=state["answer"],
         turns=state["step"],
         reproduced=bool(state.get("reproduction", {}).get("failed_on_base")),
-        model_failed=bool(said.get("failed")),
+        model_failed=state["model_failed"],
     )
 
 
 def _graph() -> StateGraph[State, Workbench, State, State]:
     graph = StateGraph(State, context_schema=Workbench)
-    for node in (turn, observe, condense, finish):
-        graph.add_node(node.__name__, node)
+    graph.add_node("turn", turn)
+    graph.add_node("condense", condense)
     graph.add_edge(START, "turn")
-    graph.add_edge("turn", "observe")
-    graph.add_conditional_edges("observe", lambda state: state["next"], ["turn", "condense", "finish"])
     graph.add_edge("condense", "turn")
-    graph.add_edge("finish", END)
     return graph
 
 
-async def turn(state: State, runtime: Runtime[Workbench]) -> State:
-    """Ask, and execute the plan while it is being written."""
+async def turn(state: State, runtime: Runtime[Workbench]) -> Command[Literal["turn", "condense", "__end__"]]:
+    """Ask, execute the plan while it is being written, tell the model what came of it, and decide how it goes on."""
     bench = runtime.context
+    said = await _ask(bench, state)
+    patch = await bench.patch()
+    found = look_at_tests(Reproduction.from_data(state.get("reproduction", {})), said, bench.touched(patch))
+    standing = Standing.from_data(state.get("standing", {})).after(said, patch)
+    step = next_step(standing, said, bench.limits, room=bench.has_room(said))
+    bench.tell_turn(said, patch, step)
+    after = {
+        "history": More(messages=prompt.exchange(said, found.told, bench.form)),
+        "notes": bench.notes.as_data(),
+        "patch": patch,
+        "step": state["step"] + 1,
+        "standing": standing.as_data(),
+        "reproduction": found.as_data(),
+        "why": step.why,
+        "answer": said.answer,
+        "model_failed": said.failed,
+    }
+    return Command(update=after, goto=END if step.next == "finish" else step.next)
+
+
+async def _ask(bench: Workbench, state: State) -> Said:
     try:
-        said = await speak(bench, state.get("history", []), state["step"], patch=state.get("patch", ""))
+        return await speak(bench, state["history"], state["step"], patch=state.get("patch", ""))
     except LimitExceeded as limit:
-        said = Said(stop=f"the budget is used up: {limit}")
+        return Said(stop=f"the budget is used up: {limit}")
     except ModelError as error:
         if isinstance(error, ModelUnusable) and not state.get("patch"):
             raise  # nothing is lost: once a person has mended it, this turn is taken again
-        said = Said(stop=f"the model failed: {error}", failed=True)
-    patch = await bench.patch()
-    return {"said": said.as_data(), "patch": patch, "notes": bench.notes.as_data(), "step": state["step"] + 1}
+        return Said(stop=f"the model failed: {error}", failed=True)
 
 
-async def observe(state: State, runtime: Runtime[Workbench]) -> State:
-    """Tell the model what came of its plan, and decide how it goes on."""
-    bench, said = runtime.context, Said.from_data(state["said"])
-    before = Reproduction.from_data(state.get("reproduction", {}))
-    found = look_at_tests(before, said, bench.touched(state["patch"]))
-    standing = Standing.from_data(state.get("standing", {})).after(said, state["patch"])
-    step = next_step(standing, said, bench.limits, room=bench.has_room(said))
-    history = [*state.get("history", []), *prompt.exchange(said, found.told, bench.form)]
-    bench.tell_turn(said, state["patch"], step)
-    return {
-        "history": history,
-        "standing": standing.as_data(),
-        "reproduction": found.as_data(),
-        "next": step.next,
-        "why": step.why,
-    }
-
-
-async def condense(state: State, runtime: Runtime[Workbench]) -> State:
+async def condense(state: State, runtime: Runtime[Workbench]) -> dict[str, Any]:
     """The window is full: the prefix, the instruction, the notes and the last diff survive. Once for a trajectory."""
     bench = runtime.context
     diff = bench.stored(state["patch"]).decode("utf-8", "replace")
-    return {"history": [prompt.condensed(bench.prefix.instruction(bench.number), bench.notes.as_text(), diff)]}
-
-
-async def finish(state: State, runtime: Runtime[Workbench]) -> State:
-    """Nothing is left to do."""
-    return {}
+    kept = prompt.condensed(bench.prefix.instruction(bench.number), bench.notes.as_text(), diff)
+    return {"history": Overwrite([kept])}

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +49,3 @@ class Said:
     @property
     def tests_ok(self) -> bool:
         return self.tested and all(each.ok for each in self.tests)
-
-    def as_data(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_data(cls, data: Mapping[str, Any]) -> Said:
-        tests = tuple(
-            TestRun(**{**each, "failures": tuple(each["failures"]), "passes": tuple(each["passes"])})
-            for each in data["tests"]
-        )
-        results = tuple(tuple(each) for each in data["results"])
-        return cls(**{**data, "tests": tests, "results": results, "tool_calls": tuple(data["tool_calls"])})

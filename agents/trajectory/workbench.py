@@ -15,7 +15,7 @@ from agents.trajectory.said import Said
 from agents.trajectory.stops import Limits, Step
 from executor import Execution, Memo, Scheduler, Slots, Tool
 from memory import Journal, Store
-from planner import Call, Plan, ToolSpec, grammar, openai_tools
+from planner import Call, Effects, Plan, ToolSpec, grammar, openai_tools
 from workspaces import Checkout, Sandbox, Workspace, Workspaces, patched_files
 
 Start = Callable[[Workspace], Awaitable[Sandbox]]
@@ -64,6 +64,8 @@ class Workbench:
     _scheduler: Scheduler | None = None
     _plans: int = 0
     _is_base: bool = True  # nothing has run yet that may change a file
+    _patch: str | None = None  # digest of the diff, while nothing has run since that may change a file
+    _programs: bool = False  # a program has run; it may have left another one behind, which goes on
 
     @property
     def name(self) -> str:
@@ -111,9 +113,9 @@ class Workbench:
             python=shared.python,
             definitions=shared.definitions,
         )
-        self._is_base = not patch
+        self._is_base, self._patch, self._programs = not patch, patch, False
         self._scheduler = Scheduler(
-            {**toolbox.tools, **{name: self._changing(toolbox.tools[name]) for name in self._changes()}},
+            {**toolbox.tools, **{spec.name: self._changing(spec, toolbox.tools[spec.name]) for spec in self._changes()}},
             slots=shared.slots,
             owner=self.thread,
             timeout_s=PLAN_S,
@@ -122,31 +124,43 @@ class Workbench:
             listener=shared.journal.append,
         )
 
-    def _changes(self) -> Iterator[str]:
+    def _changes(self) -> Iterator[ToolSpec]:
         """The tools that may change a file."""
-        return (spec.name for spec in self.specs if not spec.effects({}).pure)
+        for spec in self.specs:
+            effects = spec.effects({})
+            if _runs_programs(effects) or not all(_is_own(path) for path in effects.writes):
+                yield spec
 
-    def _changing(self, tool: Tool) -> Tool:
+    def _changing(self, spec: ToolSpec, tool: Tool) -> Tool:
+        programs = _runs_programs(spec.effects({}))
+
         async def call(asked: Any) -> Any:
-            self._is_base = False
-            return await tool(asked)
+            self._is_base, self._patch = False, None
+            self._programs = self._programs or programs
+            try:
+                return await tool(asked)
+            finally:
+                self._patch = None  # one that was given up may end after a diff was taken
 
         return call
 
     async def _version(self, paths: Sequence[str]) -> str | None:
         """The base commit as long as its files are untouched; what is the trajectory's own has no version."""
-        own = any(path == OWN or path.startswith(f"{OWN}/") for path in paths)
-        return self.shared.checkout.commit if self._is_base and not own else None
+        return self.shared.checkout.commit if self._is_base and not any(map(_is_own, paths)) else None
 
     async def close(self) -> None:
         stack, self._stack = self._stack, AsyncExitStack()
         await stack.aclose()
 
     async def patch(self) -> str:
-        """Keep the workspace's diff; returns its digest, "" when nothing is changed."""
+        """Keep the workspace's diff; returns its digest, "" when nothing is changed.
+
+        It is taken anew when something may have changed a file since the last time."""
         assert self._workspace is not None
-        found = await self._workspace.diff()
-        return await asyncio.to_thread(self.shared.store.files.put, found.data) if found else ""
+        if self._patch is None or self._programs:
+            found = await self._workspace.diff()
+            self._patch = await asyncio.to_thread(self.shared.store.files.put, found.data) if found else ""
+        return self._patch
 
     def stored(self, digest: str) -> bytes:
         """The diff of a digest."""
@@ -216,6 +230,14 @@ class Workbench:
                 "why": step.why,
             },
         )
+
+
+def _runs_programs(effects: Effects) -> bool:
+    return effects.exclusive or effects.volatile
+
+
+def _is_own(path: str) -> bool:
+    return path == OWN or path.startswith(f"{OWN}/")
 
 
 @asynccontextmanager

@@ -2,43 +2,46 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
+import sqlite3
 from pathlib import Path
+from typing import TypedDict
 
 import pytest
+from langgraph.graph import END, START, StateGraph
 
 from agents.checkpoints import checkpoints
 from memory import StoreUnusable
 
 
-@pytest.mark.parametrize("steps", range(8))
-def test_who_is_cancelled_at_any_moment_leaves_no_thread_behind(tmp_path: Path, steps: int) -> None:
-    before = set(threading.enumerate())
-
-    async def use() -> None:
-        async with checkpoints(tmp_path) as saver:
-            await saver.setup()
-
-    async def cancel() -> None:
-        using = asyncio.create_task(use())
-        for _ in range(steps):
-            await asyncio.sleep(0)
-        using.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await using
-
-    asyncio.run(cancel())
-    left = [thread for thread in set(threading.enumerate()) - before if "connection" in thread.name]
-    for thread in left:  # it was told to end, and may be at it
-        thread.join(0.5)
-    assert not any(thread.is_alive() for thread in left)
+class State(TypedDict):
+    count: int
 
 
-async def test_a_file_that_cannot_be_opened_is_told_with_its_place_and_a_remedy(tmp_path: Path) -> None:
-    before = set(threading.enumerate())
+async def test_a_checkpoint_is_in_the_file_when_its_step_has_ended(tmp_path: Path) -> None:
+    config = {"configurable": {"thread_id": "a"}}
+    seen: list[int] = []
+
+    async def step(state: State) -> State:
+        with sqlite3.connect(tmp_path / "checkpoints.db") as other:
+            seen.append(other.execute("SELECT count(*) FROM checkpoints").fetchone()[0])
+        return {"count": state["count"] + 1}
+
+    graph = StateGraph(State)
+    graph.add_node("first", step)
+    graph.add_node("second", step)
+    graph.add_edge(START, "first")
+    graph.add_edge("first", "second")
+    graph.add_edge("second", END)
+    with checkpoints(tmp_path) as saver:
+        await graph.compile(checkpointer=saver).ainvoke({"count": 0}, config, durability="sync")  # type: ignore[call-overload]
+    assert seen == [2, 3]
+    with checkpoints(tmp_path) as saver:
+        state = await graph.compile(checkpointer=saver).aget_state(config)  # type: ignore[arg-type]
+    assert (state.values, state.next) == ({"count": 2}, ())
+
+
+def test_a_file_that_cannot_be_opened_is_told_with_its_place_and_a_remedy(tmp_path: Path) -> None:
     (tmp_path / "checkpoints.db").mkdir()
     with pytest.raises(StoreUnusable, match=f"{tmp_path} cannot be written: unable to open .* RUNOFF_STATE_DIR"):
-        async with checkpoints(tmp_path) as saver:
-            await saver.setup()
-    assert not [thread for thread in set(threading.enumerate()) - before if "connection" in thread.name]
+        with checkpoints(tmp_path):
+            pass

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
+from agents.checkpoints import Checkpoints, checkpoints
 from agents.models import Account, Metered, Model, Scripted
 from agents.models.scripted import Said as Script
 from agents.testrun import TestCommand
@@ -31,7 +31,7 @@ class Bench:
 
     store: Store
     journal: Journal
-    saver: AsyncSqliteSaver
+    saver: Checkpoints
     make: Callable[[Model], Shared]
     account: Account
 
@@ -71,7 +71,7 @@ async def open_bench(state: Path, live: Live, tmp_path: Path) -> AsyncIterator[O
             provider = Bubblewrap(live)
             stack.push_async_callback(provider.close)
             interpreter = find_interpreter(Path(sys.executable))
-            saver = await stack.enter_async_context(AsyncSqliteSaver.from_conn_string(str(state / "checkpoints.db")))
+            saver = stack.enter_context(checkpoints(state))
             path = "/workspace/src" if any(name.startswith("src/") for name in files) else "/workspace"
             env = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": path}
 
