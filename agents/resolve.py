@@ -165,10 +165,10 @@ async def _walk(live: LiveRun) -> str:
 
 async def _forget(settings: Settings, run_id: str) -> None:
     """Drop the checkpoints of a Run that has ended, however it did: the Journal has all of it."""
-    with contextlib.suppress(StoreUnusable):  # the Run's outcome does not depend on it
-        with checkpoints(settings.state_dir) as saver:
-            for number in range(settings.trajectories + 1):
-                saver.delete_thread(f"{run_id}/{number}" if number else run_id)
+    # the Run's outcome does not depend on it
+    with contextlib.suppress(StoreUnusable), checkpoints(settings.state_dir) as saver:
+        for number in range(settings.trajectories + 1):
+            saver.delete_thread(f"{run_id}/{number}" if number else run_id)
 
 
 def _graph() -> StateGraph[State, LiveRun, State, State]:

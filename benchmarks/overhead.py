@@ -4,13 +4,18 @@
 
 Ours: the real loop with everything that `runoff resolve --model` has on: a git repository, a workspace and a sandbox for each
 trajectory, journal, ledger, checkpoints, record of calls, scheduler. The model is scripted and answers at once, with a
-thought and a plan of one `recall()`, which looks into an empty set of notes and touches no sandbox. All begin together,
-after their sandboxes have started, and the limit of turns (40) is raised to --turns.
+thought and a plan of one `recall()`, which looks into an empty set of notes and touches no sandbox. All go on together,
+after their sandboxes have started and each had a first turn, and the limit of turns (40) is raised to --turns.
+
+edited     the first turn made a file, so that every later one has a diff
+a program  the first turn ran `true` in the sandbox: it might have left a process that goes on, so that the workspace is
+           looked at after every turn
+thinking   the model takes 100 ms for an answer, which are not counted
 
 ms/turn    wall milliseconds between the ends of two turns of one trajectory, less the time in which the tool ran. All
-           share one event loop: with 8 at once, a turn waits for the work of seven others
+           share one event loop: with 8 at once and no model to wait for, a turn waits for the work of seven others
 CPU/turn   CPU milliseconds of the process, all its threads, for each turn
-MB         what is held when every trajectory has asked for its last turn, less what was held before they began and the
+MB         what is held when every trajectory has asked for its last turn, less what was held at the second one and the
            text of their conversations, for each trajectory; by tracemalloc, and by the process's memory (RSS)
 bytes/turn what a turn leaves in the files of the state directory, and how that and CPU grow with the number of turns: an
            exponent of the total, 1.0 is linear
@@ -60,11 +65,15 @@ from workspaces.sandbox.bubblewrap import Bubblewrap
 GIT = ("git", "-c", "user.name=benchmark", "-c", "user.email=benchmark@example.org")
 OVERVIEW = "\n".join(f"src/module_{number}.py: class Part{number}, def build, def check" for number in range(200))
 GROWTH = (0.5, 1, 2)  # times --turns
+FIRST = {
+    "edited": '```python\nmade = create(path="src/more.py", content="more = 1\\n")\n```\n',
+    "a program": '```python\nran = run(command="true")\n```\n',
+}
 
 
 @dataclass
 class Held:
-    """What is measured between the first and the last question of all trajectories."""
+    """What is measured between the second and the last question of all trajectories."""
 
     cpu_s: float = 0.0
     wall_s: float = 0.0
@@ -74,21 +83,34 @@ class Held:
 
 
 class AllTogether:
-    """A scripted model whose first answers wait until all trajectories have asked, and whose last ones, too."""
+    """A scripted model whose second answers wait until all trajectories have asked, and whose last ones, too.
+
+    first: what it says in place of the first answer."""
 
     name, endpoint = "scripted", "scripted"
 
-    def __init__(self, turns: int, at_once: int, profile: cProfile.Profile | None) -> None:
-        self._inner = Scripted(lambda request: answer(request.step))
+    def __init__(
+        self,
+        turns: int,
+        at_once: int,
+        *,
+        first: str = "",
+        delay_s: float = 0.0,
+        profile: cProfile.Profile | None = None,
+    ) -> None:
+        def script(request: ModelRequest) -> str:
+            return first if first and request.step == 0 else answer(request.step, request.trajectory)
+
+        self._inner = Scripted(script, delay_s=delay_s)
         self._turns = turns
-        self._first, self._last = asyncio.Barrier(at_once), asyncio.Barrier(at_once)
+        self._second, self._last = asyncio.Barrier(at_once), asyncio.Barrier(at_once)
         self._profile = profile
         self._begun: tuple[float, float, float, int] = (0.0, 0.0, 0.0, 0)
         self._texts: dict[int, int] = {}
         self.held = Held()
 
     async def answer(self, request: ModelRequest) -> ModelAnswer:
-        if request.step == 0 and await self._first.wait() == 0:
+        if request.step == 1 and await self._second.wait() == 0:
             self._begin()
         if request.step == self._turns - 1:
             self._texts |= {id(each["content"]): sys.getsizeof(each["content"]) for each in request.messages}
@@ -117,17 +139,23 @@ class AllTogether:
 
 @dataclass(frozen=True, slots=True)
 class Wave:
-    """A wave of trajectories. beyond_ms: of each turn but a trajectory's first. files: bytes in the state directory, and
-    which of its files."""
+    """A wave of trajectories. beyond_ms: of each turn that was measured. files: bytes in the state directory, and which
+    of its files."""
 
     beyond_ms: list[float]
+    cpu_ms: float
     tool_ms: list[float]
     held: Held
     files: dict[str, int]
 
+    def row(self) -> dict[str, Any]:
+        return {"ms": spread(self.beyond_ms), "cpu_ms": self.cpu_ms}
 
-async def wave(turns: int, at_once: int, profile: cProfile.Profile | None = None) -> Wave:
-    """Run `at_once` trajectories of `turns` turns each, as a Run does."""
+
+async def wave(
+    turns: int, at_once: int, *, first: str = "", delay_s: float = 0.0, profile: cProfile.Profile | None = None
+) -> Wave:
+    """Run `at_once` trajectories of `turns` turns each, as a Run does. The rest: see AllTogether."""
     async with AsyncExitStack() as stack:
         state = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         state.chmod(0o755)
@@ -145,7 +173,7 @@ async def wave(turns: int, at_once: int, profile: cProfile.Profile | None = None
             return await provider.start(SandboxSpec(workspace.path, readonly=interpreter.readonly))
 
         account = Account(Ledger(store, run_id, Budget.parse("tokens=1000M")), journal, files=store.files)
-        together = AllTogether(turns, at_once, profile)
+        together = AllTogether(turns, at_once, first=first, delay_s=delay_s, profile=profile)
         model = Recorder(Recalling(Metered(together, account), journal, store.files), state / "record")
         shared = Shared(
             checkout=checkout,
@@ -167,8 +195,10 @@ async def wave(turns: int, at_once: int, profile: cProfile.Profile | None = None
         async for _ in policy.wave(executions=at_once, wall_s=3600):
             pass
         beyond_ms, tool_ms = turn_times(journal)
-        assert len(tool_ms) == turns * at_once, "some turn did not call its tool"
-        return Wave(beyond_ms, tool_ms, together.held, sizes(state))
+        assert len(tool_ms) == len(beyond_ms) == (turns - 3) * at_once, "some turn did not call its tool"
+        beyond_ms = [each - 1000 * delay_s for each in beyond_ms]
+        cpu_ms = together.held.cpu_s * 1000 / ((turns - 2) * at_once)
+        return Wave(beyond_ms, cpu_ms, tool_ms, together.held, sizes(state))
 
 
 async def nothing() -> dict[str, bool]:
@@ -185,7 +215,8 @@ def repository(at: Path) -> Path:
 
 
 def turn_times(journal: Journal) -> tuple[list[float], list[float]]:
-    """Milliseconds of each turn beyond its tool, and of each tool, by what the Journal says."""
+    """Milliseconds of each turn beyond its tool, and of each tool, by what the Journal says; without the first two turns
+    and the last, which wait for others."""
     tools: dict[str, list[float]] = defaultdict(list)
     ends: dict[str, list[float]] = defaultdict(list)
     for event in journal.events():
@@ -194,12 +225,12 @@ def turn_times(journal: Journal) -> tuple[list[float], list[float]]:
             tools[event.data["plan"].partition(".")[0]].append(ran * 1000)
         elif event.kind == "trajectory.turn":
             ends[event.data["trajectory"]].append(event.at * 1000)
-    beyond = [
-        end - before - ran
+    turns = [
+        (end - before - ran, ran)
         for each, at in ends.items()
-        for before, end, ran in zip(at, at[1:], tools[each][1:], strict=False)
+        for before, end, ran in zip(at[1:-2], at[2:-1], tools[each][2:-1], strict=True)
     ]
-    return beyond, [ran for each in tools.values() for ran in each]
+    return [beyond for beyond, _ in turns], [ran for _, ran in turns]
 
 
 def sizes(state: Path) -> dict[str, int]:
@@ -222,16 +253,19 @@ async def ours(asked: argparse.Namespace) -> dict[str, Any]:
     waves = {turns: await wave(turns, asked.at_once) for turns in sorted({int(asked.turns * by) for by in GROWTH})}
     main = waves[asked.turns]
     count = asked.turns * asked.at_once
-    figures: dict[str, Any] = {
-        "ms": spread(main.beyond_ms),
-        "cpu_ms": main.held.cpu_s * 1000 / count,
+    figures = main.row() | {
         "tool_ms": spread(main.tool_ms),
         "rss_mb": (main.held.rss_mb - main.held.text_mb) / asked.at_once,
     }
     say_row("ours", figures)
-    alone = await wave(asked.turns, 1)
-    figures["alone"] = {"ms": spread(alone.beyond_ms), "cpu_ms": alone.held.cpu_s * 1000 / asked.turns}
-    say_row("ours, one at a time", figures["alone"])
+    others = {
+        "one at a time": await wave(asked.turns, 1),
+        **{name: await wave(asked.turns, asked.at_once, first=first) for name, first in FIRST.items()},
+        "thinking": await wave(asked.turns, asked.at_once, delay_s=0.1),
+    }
+    for name, other in others.items():
+        figures[name] = other.row()
+        say_row(f"ours, {name}", figures[name])
     tracemalloc.start()
     traced = (await wave(asked.turns, asked.at_once)).held
     tracemalloc.stop()
@@ -242,7 +276,7 @@ async def ours(asked: argparse.Namespace) -> dict[str, Any]:
         f"{figures['traced_mb']:.2f} MB by tracemalloc, {figures['rss_mb']:.2f} MB by RSS"
     )
     lengths = tuple(waves)
-    figures["growth"] = {"cpu": exponent(lengths, [waves[turns].held.cpu_s for turns in lengths])}
+    figures["growth"] = {"cpu": exponent(lengths, [waves[turns].cpu_ms * turns for turns in lengths])}
     figures["bytes_per_turn"] = {name: size / count for name, size in main.files.items()}
     for name in main.files:
         figures["growth"][name] = exponent(lengths, [float(waves[turns].files[name]) for turns in lengths])
@@ -260,7 +294,9 @@ def mini(asked: argparse.Namespace) -> dict[str, Any] | None:
     try:
         ended = subprocess.run(command, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        said = error.stderr.strip().splitlines()[-1:] if isinstance(error, subprocess.CalledProcessError) else [str(error)]
+        said = (
+            error.stderr.strip().splitlines()[-1:] if isinstance(error, subprocess.CalledProcessError) else [str(error)]
+        )
         say(f"  mini-swe-agent is left out: {' '.join(said)}\n  it needs an environment of its own; see --help")
         return None
     rows: dict[str, Any] = json.loads(ended.stdout)
@@ -272,7 +308,8 @@ def mini(asked: argparse.Namespace) -> dict[str, Any] | None:
 def say_row(name: str, row: dict[str, Any]) -> None:
     memory = f"  {row['rss_mb']:6.2f} MB (RSS)" if "rss_mb" in row else ""
     ms = row["ms"]
-    say(f"  {name:<52}{ms['median']:7.2f} ms/turn  p95 {ms['p95']:7.2f}  CPU/turn {row['cpu_ms']:6.2f} ms{memory}")
+    spread_ms = f"{ms['median']:7.2f} ms/turn  mean {ms['mean']:6.2f}  p95 {ms['p95']:6.2f}"
+    say(f"  {name:<60}{spread_ms}  CPU/turn {row['cpu_ms']:5.2f} ms{memory}")
 
 
 def say(text: str) -> None:
@@ -282,7 +319,7 @@ def say(text: str) -> None:
 async def profiled(asked: argparse.Namespace) -> None:
     await wave(5, asked.at_once)
     profile = cProfile.Profile()
-    await wave(asked.turns, asked.at_once, profile)
+    await wave(asked.turns, asked.at_once, profile=profile)
     pstats.Stats(profile).sort_stats("tottime").print_stats(45)
     pstats.Stats(profile).sort_stats("cumtime").print_stats(110)
 
@@ -296,7 +333,8 @@ async def main() -> None:
     parser.add_argument("--profile", action="store_true", help="only say where the time of our turns goes (cProfile)")
     asked = parser.parse_args()
     if asked.profile:
-        return await profiled(asked)
+        await profiled(asked)
+        return
     figures: dict[str, Any] = {"cores": len(os.sched_getaffinity(0)), "load": os.getloadavg()[0]}
     say(f"{asked.at_once} trajectories at once, {asked.turns} turns each:")
     figures["ours"] = await ours(asked)

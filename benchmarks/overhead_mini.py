@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +26,14 @@ ISSUE = "A total with a discount is wrong when there are several items. " * 20
 _THOUGHT = "The place is likely where the total is computed, so what was noted on it must be looked at first. " * 3
 
 
-def answer(step: int) -> str:
-    """What the model says: no two plans are the same, since a trajectory without progress would be ended."""
-    return f"{_THOUGHT}\n```python\nseen_{step} = recall()\n```\n"
+def answer(step: int, trajectory: object) -> str:
+    """What the model says: no two answers are the same. (A trajectory without progress would be ended.)"""
+    return f"{trajectory}: {_THOUGHT}\n```python\nseen_{step} = recall()\n```\n"
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
-    return {"median": statistics.median(values), "p95": statistics.quantiles(values, n=20)[-1]}
+    p95 = statistics.quantiles(values, n=20)[-1]
+    return {"median": statistics.median(values), "mean": statistics.mean(values), "p95": p95}
 
 
 def resident_mb() -> float:
@@ -39,7 +41,9 @@ def resident_mb() -> float:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def measure(turns: int, at_once: int, *, shell: bool = False, script: bool = True, saved: bool = False) -> dict[str, Any]:
+def measure(
+    turns: int, at_once: int, *, shell: bool = False, script: bool = True, saved: bool = False
+) -> dict[str, Any]:
     """shell: commands are run (`true`), else nothing is. script: the test model holds all its answers, as it comes,
     else only one, again and again. saved: the trajectory's file is written after each turn."""
     from minisweagent.agents.default import DefaultAgent
@@ -73,7 +77,9 @@ def measure(turns: int, at_once: int, *, shell: bool = False, script: bool = Tru
             output = super().execute(action, cwd, **options) if shell else nothing
             self.calls.append((began, time.perf_counter()))
             if number == turns - 1:
-                raise Submitted({"role": "exit", "content": "", "extra": {"exit_status": "Submitted", "submission": ""}})
+                raise Submitted(
+                    {"role": "exit", "content": "", "extra": {"exit_status": "Submitted", "submission": ""}}
+                )
             return output
 
     class Repeating(DeterministicModel):
@@ -84,7 +90,9 @@ def measure(turns: int, at_once: int, *, shell: bool = False, script: bool = Tru
     agents: dict[Environment, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         for number in range(at_once):
-            outputs = [make_output(answer(step), [{"command": "true"}]) for step in range(turns if script else 1)]
+            outputs = [
+                make_output(answer(step, number), [{"command": "true"}]) for step in range(turns if script else 1)
+            ]
             environment = Environment()
             agents[environment] = DefaultAgent(
                 (DeterministicModel if script else Repeating)(outputs=outputs),
@@ -99,7 +107,7 @@ def measure(turns: int, at_once: int, *, shell: bool = False, script: bool = Tru
             for ended in [pool.submit(agent.run, ISSUE) for agent in agents.values()]:
                 ended.result()
     calls = [each.calls[:-1] for each in agents]  # the last one waited for the others
-    beyond = [(begun - ended) * 1000 for each in calls for (_, ended), (begun, _) in zip(each, each[1:], strict=False)]
+    beyond = [(begun - ended) * 1000 for each in calls for (_, ended), (begun, _) in pairwise(each)]
     return {
         "ms": spread(beyond),
         "cpu_ms": at["cpu"] * 1000 / (turns * at_once),

@@ -52,7 +52,7 @@ class Amounts:
         return cls(**{kind: each / _UNITS[kind] if kind in _UNITS else each for kind, each in named})  # type: ignore[arg-type]
 
     def as_dict(self) -> dict[str, float]:
-        return asdict(self)
+        return {kind: getattr(self, kind) for kind in KINDS}
 
 
 KINDS = tuple(field.name for field in fields(Amounts))

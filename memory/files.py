@@ -26,7 +26,8 @@ class FileStore:
         path = self._path(digest)
         if not path.exists():
             try:
-                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                if not path.parent.exists():
+                    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                 write_whole(path, data)
             except OSError as error:
                 raise StoreUnusable.because(self._root, "written", error) from error

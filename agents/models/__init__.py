@@ -35,6 +35,7 @@ from agents.models.turn import (
     TokenLogprob,
     ToolCall,
     Usage,
+    Weighed,
     request_hash,
 )
 
@@ -96,6 +97,7 @@ __all__ = [
     "TokenLogprob",
     "ToolCall",
     "Usage",
+    "Weighed",
     "read_load",
     "request_hash",
 ]

@@ -24,8 +24,13 @@ class Recalling:
         self._inner = inner
         self._files = files
         self.name = inner.name
-        called = (event.data for event in journal.events() if event.kind == CALLED and event.data.get("answer"))
-        self._known = {(each["trajectory"], each["step"], each["request"]): each["answer"] for each in called}
+        self._known: dict[
+            tuple[str, int], dict[str, str]
+        ] = {}  # of each step, the question's hash: the answer's digest
+        for event in journal.events():
+            if event.kind == CALLED and event.data.get("answer"):
+                answers = self._known.setdefault((event.data["trajectory"], event.data["step"]), {})
+                answers[event.data["request"]] = event.data["answer"]
 
     @property
     def context_tokens(self) -> int | None:
@@ -33,8 +38,8 @@ class Recalling:
 
     async def complete(self, request: ModelRequest, *, on_delta: OnDelta | None = None) -> ModelAnswer:
         """The answer of before, its texts in one piece each, or a new one."""
-        key = (request.trajectory, request.step, request_hash(request.asked(), self.name))
-        digest = self._known.get(key)
+        answers = self._known.get((request.trajectory, request.step))
+        digest = answers.get(request_hash(request.asked(), self.name)) if answers else None
         if digest is None:
             return await self._inner.complete(request, on_delta=on_delta)
         answer = ModelAnswer.from_json(json.loads(self._files.get(digest)))

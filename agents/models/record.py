@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from agents.errors import BadModelFile, ModelError
 from agents.models.metrics import ServerLoad
 from agents.models.secrets import Secrets
-from agents.models.turn import Message, ModelAnswer, ModelRequest, OnDelta, request_hash
+from agents.models.turn import Message, ModelAnswer, ModelRequest, OnDelta, Weighed, common, request_hash
 
 if TYPE_CHECKING:
     from agents.models import Model
@@ -75,7 +75,7 @@ class Recorder:
     def _write(self, request: ModelRequest, outcome: Mapping[str, Any]) -> None:
         asked = self._cleaned.asked(request)
         before = self._last.get(request.trajectory)
-        same = _common(before or [], asked["messages"])
+        same = common(before or [], asked["messages"])
         line = {
             "step": request.step,
             "hash": request_hash(asked, self.name),
@@ -116,21 +116,25 @@ def claim(directory: Path, run_id: str) -> None:
 
 
 class Cleaned:
-    """Requests without secrets. A trajectory's history only grows, so that each message is looked through once."""
+    """Requests without secrets. A trajectory's history only grows, so that each message is looked through once; what else is
+    asked is mostly as it was the last time."""
 
     def __init__(self, secrets: Secrets) -> None:
         self._secrets = secrets
-        self._known: dict[str, tuple[list[Message], list[Message]]] = {}
+        self._known: dict[str, tuple[list[Message], Weighed]] = {}
+        self._rest: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
 
     def asked(self, request: ModelRequest) -> dict[str, Any]:
         """`request.asked()` without secrets."""
         asked = request.asked()
         messages = asked.pop("messages")
-        before, cleaned = self._known.get(request.trajectory, ([], []))
-        same = _common(before, messages)
-        cleaned = [*cleaned[:same], *self._secrets.clean_data(messages[same:])]
+        before, cleaned = self._known.get(request.trajectory, ([], Weighed(())))
+        same = common(before, messages)
+        cleaned = Weighed([*cleaned[:same], *self._secrets.clean_data(messages[same:])], cleaned)
         self._known[request.trajectory] = (messages, cleaned)
-        return {"messages": cleaned, **self._secrets.clean_data(asked)}
+        if asked != self._rest[0]:
+            self._rest = (asked, self._secrets.clean_data(asked))
+        return {"messages": cleaned, **self._rest[1]}
 
 
 def path_of(directory: Path, trajectory: str) -> Path:
@@ -165,12 +169,6 @@ def read_record(path: Path) -> Iterator[Recorded]:
             )
         except (AttributeError, KeyError, TypeError, ValueError) as fault:
             raise BadModelFile(f"the record {path}, line {number}, is damaged: {fault!r}") from fault
-
-
-def _common(before: list[Message], now: list[Message]) -> int:
-    """How many messages both begin with."""
-    pairs = zip(before, now, strict=False)
-    return next((index for index, (old, new) in enumerate(pairs) if old != new), min(len(before), len(now)))
 
 
 def _cut_torn_line(path: Path) -> None:

@@ -15,6 +15,7 @@ _PATTERNS = (
     (re.compile(r"\bsk-[A-Za-z0-9_-]{16,}"), "[key removed]"),
     (re.compile(r"\b(?:ghp|gho|ghs|hf)_[A-Za-z0-9]{20,}"), "[key removed]"),
 )
+_SIGNS = ("authorization", "api-key", "sk-", "ghp_", "gho_", "ghs_", "hf_")  # without one, no pattern matches
 
 
 class Secrets:
@@ -30,8 +31,10 @@ class Secrets:
         """The text without its secrets."""
         for value, name in self._known:
             text = text.replace(value, f"[{name} removed]")
-        for pattern, instead in _PATTERNS:
-            text = pattern.sub(instead, text)
+        lower = text.lower()
+        if any(sign in lower for sign in _SIGNS):
+            for pattern, instead in _PATTERNS:
+                text = pattern.sub(instead, text)
         return text
 
     def clean_data(self, data: Any) -> Any:

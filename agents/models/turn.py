@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,30 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 Message = Mapping[str, Any]
+
+
+class Weighed(list[Message]):
+    """Messages with the digest and the size of each, in bytes. A history only grows and is sent again with every turn: what
+    stood in the list before is not weighed again."""
+
+    def __init__(self, messages: Sequence[Message], before: Weighed | None = None) -> None:
+        super().__init__(messages)
+        same = 0 if before is None else common(before, self)
+        known: tuple[tuple[str, int], ...] = () if before is None else before.weights[:same]
+        self.weights: tuple[tuple[str, int], ...] = (*known, *map(_weigh, self[same:]))
+
+    @property
+    def size(self) -> int:
+        """Bytes of all of them."""
+        return sum(size for _, size in self.weights)
+
+
+def common(before: list[Message], now: list[Message]) -> int:
+    """How many messages both begin with."""
+    if now[: len(before)] == before:
+        return len(before)
+    pairs = zip(before, now, strict=False)
+    return next((index for index, (old, new) in enumerate(pairs) if old != new), min(len(before), len(now)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +70,8 @@ class ModelRequest:
         """What an answer depends on: everything but whose question it is. JSON; the keys in a fixed order."""
         names = ("tool_choice", "schema", "grammar", "n", "temperature", "seed", "max_tokens", "logprobs")
         options = {name: getattr(self, name) for name in names}
-        return {"messages": list(self.messages), "tools": list(self.tools), **options, "stop": list(self.stop)}
+        messages = self.messages if isinstance(self.messages, Weighed) else list(self.messages)
+        return {"messages": messages, "tools": list(self.tools), **options, "stop": list(self.stop)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,26 +198,21 @@ class Prices:
 
 def request_hash(asked: Mapping[str, Any], model: str) -> str:
     """Names a question: equal questions to the same model have equal hashes (64 hexadecimal digits)."""
-    messages = [_weigh(message)[0] for message in asked["messages"]]
+    messages = [digest for digest, _ in _weighed(asked["messages"]).weights]
     return hashlib.sha256(_encoded({"model": model, **asked, "messages": messages})).hexdigest()
 
 
 def size_of(request: ModelRequest) -> int:
     """Bytes of a request that a tokenizer makes tokens of, about."""
-    return sum(_weigh(message)[1] for message in (*request.messages, *request.tools)) + 1
+    return _weighed(request.messages).size + _weighed(request.tools).size + 1
+
+
+def _weighed(messages: Sequence[Message]) -> Weighed:
+    return messages if isinstance(messages, Weighed) else Weighed(messages)
 
 
 def _weigh(message: Message) -> tuple[str, int]:
-    """Digest and size of a message. A history is sent again with every turn, so texts that were weighed are known."""
-    try:
-        return _weigh_texts(tuple(message.items()))
-    except TypeError:  # it holds more than texts: tool calls
-        return _weigh_texts.__wrapped__(tuple(message.items()))
-
-
-@functools.lru_cache(maxsize=2048)
-def _weigh_texts(items: tuple[tuple[str, Any], ...]) -> tuple[str, int]:
-    data = _encoded(dict(items))
+    data = _encoded(message)
     return hashlib.sha256(data).hexdigest(), len(data)
 
 

@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal, TypedDict
 
 from langgraph.channels import DeltaChannel
 from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.graph import END, START, StateGraph
+from langgraph.graph import START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Command, Overwrite
 
@@ -109,7 +109,8 @@ async def turn(state: State, runtime: Runtime[Workbench]) -> Command[Literal["tu
     bench = runtime.context
     said = await _ask(bench, state)
     patch = await bench.patch()
-    found = look_at_tests(Reproduction.from_data(state.get("reproduction", {})), said, bench.touched(patch))
+    before = Reproduction.from_data(state.get("reproduction", {}))
+    found = look_at_tests(before, said, await bench.touched(patch))
     standing = Standing.from_data(state.get("standing", {})).after(said, patch)
     step = next_step(standing, said, bench.limits, room=bench.has_room(said))
     bench.tell_turn(said, patch, step)
@@ -124,7 +125,7 @@ async def turn(state: State, runtime: Runtime[Workbench]) -> Command[Literal["tu
         "answer": said.answer,
         "model_failed": said.failed,
     }
-    return Command(update=after, goto=END if step.next == "finish" else step.next)
+    return Command(update=after, goto="__end__" if step.next == "finish" else step.next)
 
 
 async def _ask(bench: Workbench, state: State) -> Said:

@@ -11,11 +11,10 @@ from contextlib import aclosing
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from agents.changes import changes_of
-from agents.models import Admission
+from agents.models import Admission, Weighed
 from agents.policy import Found, Tried
 from agents.repair.diff import patch_id
 from agents.trajectory.loop import Ended, run_trajectory
-from agents.trajectory.prompt import size_of
 from agents.trajectory.workbench import Shared, open_workbench
 from executor import Pool
 from selection import Candidate, Provenance
@@ -85,7 +84,7 @@ class ModelPolicy:
     async def _one(self, _: int, number: int) -> Found | Tried:
         shared = self._shared
         context = shared.model.context_tokens or _CONTEXT_TOKENS
-        prefix = size_of([*shared.prefix.messages, shared.prefix.instruction(number)]) // 4
+        prefix = Weighed([*shared.prefix.messages, shared.prefix.instruction(number)]).size // 4
         expected = min(context, _CONTEXT_TOKENS)
         async with (
             self._admission.place(expected, issue=shared.issue_key, shared=prefix) as place,

@@ -6,7 +6,6 @@ Nothing volatile stands in the prefix: no times, no ids, no counters. What disti
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -131,8 +130,3 @@ def _tool_exchange(said: Said, told: str) -> list[dict[str, Any]]:
 
 def _cut(call: str) -> str:
     return call if len(call) <= _LONGEST_CALL else f"{call[: _LONGEST_CALL - 1]}…"
-
-
-def size_of(messages: Sequence[Mapping[str, Any]]) -> int:
-    """Characters of messages, about."""
-    return sum(len(json.dumps(message, ensure_ascii=False)) for message in messages)

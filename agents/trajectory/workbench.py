@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
-from agents.models import Model, ModelRequest, Place
+from agents.models import Model, ModelRequest, Place, Weighed
 from agents.tools import OWN, SPECS, Definitions, Notes, TestRunner, Toolbox
-from agents.trajectory.prompt import Form, Prefix, size_of
+from agents.trajectory.prompt import Form, Prefix
 from agents.trajectory.said import Said
 from agents.trajectory.stops import Limits, Step
 from executor import Execution, Memo, Scheduler, Slots, Tool
@@ -50,7 +51,7 @@ class Shared:
     memo: Memo | None = None
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)
 class Workbench:
     """Made by `open_workbench`, for one trajectory (`number`, from 1)."""
 
@@ -63,8 +64,10 @@ class Workbench:
     _workspace: Workspace | None = None
     _scheduler: Scheduler | None = None
     _plans: int = 0
+    _asked: Weighed | None = None  # the messages of the last question
     _is_base: bool = True  # nothing has run yet that may change a file
     _patch: str | None = None  # digest of the diff, while nothing has run since that may change a file
+    _touched: tuple[str, Mapping[str, bool]] = field(default=("", {}))  # a diff's digest, and its paths
     _programs: bool = False  # a program has run; it may have left another one behind, which goes on
 
     @property
@@ -115,7 +118,10 @@ class Workbench:
         )
         self._is_base, self._patch, self._programs = not patch, patch, False
         self._scheduler = Scheduler(
-            {**toolbox.tools, **{spec.name: self._changing(spec, toolbox.tools[spec.name]) for spec in self._changes()}},
+            {
+                **toolbox.tools,
+                **{spec.name: self._changing(spec, toolbox.tools[spec.name]) for spec in self._changes()},
+            },
             slots=shared.slots,
             owner=self.thread,
             timeout_s=PLAN_S,
@@ -166,23 +172,33 @@ class Workbench:
         """The diff of a digest."""
         return self.shared.store.files.get(digest) if digest else b""
 
-    def touched(self, digest: str) -> dict[str, bool]:
+    async def touched(self, digest: str) -> Mapping[str, bool]:
         """The paths of a diff, and whether each is new."""
-        checkout = self.shared.checkout
-        found = patched_files(checkout, self.stored(digest)) if digest else {}
-        return {path: path not in checkout.entries for path in found}
+        if digest != self._touched[0]:
+            checkout = self.shared.checkout
+            found = await asyncio.to_thread(patched_files, checkout, self.stored(digest)) if digest else {}
+            self._touched = digest, {path: path not in checkout.entries for path in found}
+        return self._touched[1]
 
     # -- the model --
 
+    @cached_property
+    def _tools(self) -> Weighed:
+        return Weighed(openai_tools(self.specs) if self.form == "tools" else ())
+
+    @cached_property
+    def _grammar(self) -> str | None:
+        return grammar(self.specs) if self.form == "grammar" else None
+
     def request(self, history: Sequence[Mapping[str, Any]], step: int) -> ModelRequest:
         shared = self.shared
-        messages = [*self.prefix.messages, *history]
+        self._asked = Weighed([*self.prefix.messages, *history], self._asked)
         return ModelRequest(
-            messages,
-            max_tokens=self._answer_tokens(messages),
+            self._asked,
+            max_tokens=self._answer_tokens(self._asked.size),
             stage="trajectory",
-            tools=openai_tools(self.specs) if self.form == "tools" else (),
-            grammar=grammar(self.specs) if self.form == "grammar" else None,
+            tools=self._tools,
+            grammar=self._grammar,
             temperature=shared.temperature if self.number == 1 else max(shared.temperature, 0.7),
             issue=shared.issue_key,
             trajectory=self.name,
@@ -195,11 +211,11 @@ class Workbench:
         observed = sum(len(outcome) for *_, outcome in said.results) / _BYTES_PER_TOKEN
         return context is None or said.prompt_tokens + observed + self._least_answer() < context
 
-    def _answer_tokens(self, messages: Sequence[Mapping[str, Any]]) -> int:
+    def _answer_tokens(self, asked_bytes: int) -> int:
         context = self.model.context_tokens
         if context is None:
             return self.shared.answer_tokens
-        left = context - int(size_of(messages) / _BYTES_PER_TOKEN)
+        left = context - int(asked_bytes / _BYTES_PER_TOKEN)
         return max(self._least_answer(), min(self.shared.answer_tokens, left))
 
     def _least_answer(self) -> int:

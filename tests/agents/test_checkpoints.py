@@ -42,6 +42,6 @@ async def test_a_checkpoint_is_in_the_file_when_its_step_has_ended(tmp_path: Pat
 
 def test_a_file_that_cannot_be_opened_is_told_with_its_place_and_a_remedy(tmp_path: Path) -> None:
     (tmp_path / "checkpoints.db").mkdir()
-    with pytest.raises(StoreUnusable, match=f"{tmp_path} cannot be written: unable to open .* RUNOFF_STATE_DIR"):
-        with checkpoints(tmp_path):
-            pass
+    told = f"{tmp_path} cannot be written: unable to open .* RUNOFF_STATE_DIR"
+    with pytest.raises(StoreUnusable, match=told), checkpoints(tmp_path):
+        pass
