@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 from agents.questions import Answered
@@ -19,6 +19,7 @@ from selection import (
     EquivalenceClass,
     Outcome,
     Probe,
+    ProbeKind,
     Question,
     Verdict,
     behave_alike,
@@ -45,13 +46,15 @@ class Comparison:
 
 @dataclass(slots=True)
 class Evidence:
-    """Candidates that were seen to pass every test, and what else speaks for and against them."""
+    """The candidates, and what speaks for and against them."""
 
     base: BaseRun | None = None
     coverage: Coverage = field(default_factory=dict)
     examples: tuple[Example, ...] = ()
     candidates: dict[str, Candidate] = field(default_factory=dict)
-    outcomes: dict[str, Mapping[str, bool]] = field(default_factory=dict)  # candidate id -> test -> passed; {}: all
+    proven: set[str] = field(default_factory=set)  # candidates that were seen to pass every test
+    cast: dict[str, dict[str, Ballot]] = field(default_factory=dict)  # class id -> test -> what was seen
+    flaky: dict[str, float] = field(default_factory=dict)  # test -> its flakiness, where repetition showed some
     splits: tuple[Split, ...] = ()  # inputs on which candidates differ
     asked: list[Question] = field(default_factory=list)
     answers: list[Answered] = field(default_factory=list)
@@ -77,6 +80,10 @@ class Evidence:
         if unstable := self.base.unstable:
             shown = ", ".join(unstable[:3]) + (", …" if len(unstable) > 3 else "")
             notes.append(f"{len(unstable)} tests failed once and did not fail again, and have no vote: {shown}")
+        if self.flaky:
+            notes.append(
+                f"tests that failed and then passed with the same patch say nothing: {', '.join(sorted(self.flaky))}"
+            )
         return notes
 
     def standing(self) -> tuple[tuple[EquivalenceClass, ...], tuple[Dropped, ...]]:
@@ -110,7 +117,7 @@ class Evidence:
     def counted(self) -> Count:
         """How the classes stand now."""
         classes, _ = self.standing()
-        return count(classes, *self._count(classes))
+        return count(classes, *self.votes(classes))
 
     def eligible(self) -> tuple[EquivalenceClass, ...]:
         """The classes that no test speaks against, the best first."""
@@ -130,34 +137,46 @@ class Evidence:
         _, dropped = self.standing()
         counted = self.counted()
         cost = {"wall_s": round(bill.wall_s, 3), "stages": {name: asdict(each) for name, each in bill.stages.items()}}
-        more = self._unmended(list(counted.box.probes.values())) if counted.standings else []
+        more = self._unmended(counted) if counted.standings else []
         return decide(counted, dropped, stopped=stopped, cost=cost, notes=[*self.notes(), *more, *notes])
 
-    def _count(self, classes: Sequence[EquivalenceClass]) -> tuple[list[Probe], list[Ballot]]:
-        """What each class passed in a fresh interpreter, and which documented examples it meets. A failing test that no
-        class mends is not what the issue is about, and has no vote."""
-        if self.base is None:
-            return [], []
-        passed = {each.id: self._passed(each) for each in classes}
-        mended = [test for test in self.base.failing if any(passes(test) for passes in passed.values())]
-        probes = [Probe(test, "target") for test in mended]
-        probes += [Probe(test, "regression") for test in self.base.passing]
-        ballots = [
-            Ballot(probe.id, each.id, "passed" if passed[each.id](probe.id) else "failed")
-            for each in classes
-            for probe in probes
-        ]
-        for place, example in enumerate(self.examples):
-            probe = Probe(f"example {place + 1}: {example.source} is {example.expected}", "example")
-            probes.append(probe)
-            for each in classes:
-                if each.id in self._examples_met:
-                    outcome = "passed" if self._examples_met[each.id][place] else "failed"
-                    ballots.append(Ballot(probe.id, each.id, outcome))  # type: ignore[arg-type]
+    def votes(self, classes: Sequence[EquivalenceClass]) -> tuple[list[Probe], list[Ballot]]:
+        """Everything that may vote, and what is known of these classes."""
+        probes, ballots = list(self.probes()), self.ballots(classes)
         for found in (self._answers(classes), self._comparisons(), self.reproductions.votes(classes)):
             probes += found[0]
             ballots += found[1]
         return probes, ballots
+
+    def probes(self) -> tuple[Probe, ...]:
+        """The repository's tests and the documented examples."""
+        if self.base is None:
+            return ()
+        kinds: dict[str, ProbeKind] = dict.fromkeys(self.base.failing, "target")
+        kinds |= dict.fromkeys(self.base.passing, "regression")
+        tests = (Probe(test, kind, flakiness=self.flaky.get(test, 0.0)) for test, kind in kinds.items())
+        return (*tests, *(Probe(_name(place, each), "example") for place, each in enumerate(self.examples)))
+
+    def ballots(self, classes: Sequence[EquivalenceClass]) -> list[Ballot]:
+        """What is known of each class."""
+        if self.base is None:
+            return []
+        tests = (*self.base.failing, *self.base.passing)
+        ballots: list[Ballot] = []
+        for each in classes:
+            seen = self.cast.get(each.id, {})
+            if self.is_proven(each):
+                ballots += [Ballot(test, each.id, "passed") for test in tests]
+            else:
+                ballots += [seen[test] for test in tests if test in seen]
+            met = self._examples_met.get(each.id, ())
+            for place, (example, passed) in enumerate(zip(self.examples, met, strict=False)):
+                ballots.append(Ballot(_name(place, example), each.id, "passed" if passed else "failed"))
+        return ballots
+
+    def is_proven(self, of: EquivalenceClass) -> bool:
+        """Whether it was seen to pass every test before it became a candidate."""
+        return any(member.id in self.proven for member in of.members)
 
     def _answers(self, classes: Sequence[EquivalenceClass]) -> tuple[list[Probe], list[Ballot]]:
         """What was answered to questions: those that give the right result passed."""
@@ -182,15 +201,14 @@ class Evidence:
                 ballots.append(Ballot(probe.id, name, outcome, f"{share:.0%}"))
         return probes, ballots
 
-    def _unmended(self, probes: Sequence[Probe]) -> list[str]:
+    def _unmended(self, counted: Count) -> list[str]:
         """Tests that fail on base and with every candidate."""
-        voting = {probe.id for probe in probes}
-        silent = [test for test in self.base.failing if test not in voting] if self.base else []
+        silent = [test for test in self.base.failing if not counted.box.speaks(test)] if self.base else []
         if not silent:
             return []
         shown = ", ".join(silent[:3]) + (", …" if len(silent) > 3 else "")
         return [f"no vote, since they fail on base and with every patch: {shown}"]
 
-    def _passed(self, of: EquivalenceClass) -> Callable[[str], bool]:
-        outcomes = self.outcomes.get(of.representative.id, {})
-        return lambda test: not outcomes or outcomes.get(test, False)
+
+def _name(place: int, example: Example) -> str:
+    return f"example {place + 1}: {example.source} is {example.expected}"

@@ -1,31 +1,24 @@
-"""Candidates that were made elsewhere: each is read, and verified once for each equivalence class."""
+"""Candidates that were made elsewhere."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from agents.changes import changes_of
 from agents.policy import Found, Tried
 from agents.repair.diff import patch_id
-from selection import Candidate, Provenance, classify, drop
+from selection import Candidate, Provenance
 from workspaces import Checkout, PatchError
-
-Verify = Callable[[Candidate], Awaitable[Mapping[str, bool]]]
 
 
 class GivenCandidates:
-    """patches: (source, patch in git's format). verify: runs the repository's tests on a candidate. drawn: how many a
-    process before this one has looked at."""
+    """patches: (source, patch in git's format). drawn: how many a process before this one has looked at."""
 
-    def __init__(
-        self, patches: Sequence[tuple[str, bytes]], checkout: Checkout, verify: Verify, *, drawn: int = 0
-    ) -> None:
+    def __init__(self, patches: Sequence[tuple[str, bytes]], checkout: Checkout, *, drawn: int = 0) -> None:
         self._patches = patches
         self._checkout = checkout
-        self._verify = verify
-        self._verified: dict[str, Mapping[str, bool]] = {}
         self.drawn = drawn
 
     @property
@@ -37,23 +30,14 @@ class GivenCandidates:
         return self.drawn >= len(self._patches)
 
     async def wave(self, *, executions: int, wall_s: float) -> AsyncGenerator[Found | Tried]:
-        """Look at patches in their order; only what is verified counts as an execution."""
+        """Look at patches in their order."""
         end, used = time.monotonic() + wall_s, 0
         while not self.exhausted and used < max(1, executions) and time.monotonic() < end:
             source, patch = self._patches[self.drawn]
             candidate = await asyncio.to_thread(read_candidate, self._checkout, source, patch)
-            standing, _ = drop([candidate])
-            outcomes: Mapping[str, bool] = {}
-            ran = 0
-            if standing:
-                key = classify(standing)[0].id
-                if key not in self._verified:
-                    self._verified[key] = await self._verify(candidate)
-                    ran = 1
-                outcomes = self._verified[key]
             self.drawn += 1
-            used += ran
-            yield Found(self.drawn, candidate, ran, outcomes=outcomes)
+            used += 1
+            yield Found(self.drawn, candidate, 1)
 
 
 def read_candidate(checkout: Checkout, source: str, patch: bytes) -> Candidate:

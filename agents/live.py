@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agents.checkpoints import Checkpoints, checkpoints
 from agents.errors import NotPython
@@ -36,6 +37,9 @@ from workspaces import (
     reap,
 )
 
+if TYPE_CHECKING:
+    from agents.verification import RepositoryTests
+
 LIMITS = Limits(processes=512)
 
 
@@ -60,6 +64,7 @@ class LiveRun:
     policy: Policy | None = None
     person: Asker | None = None
     judge: Judge | None = None
+    tests: RepositoryTests | None = None  # those that candidates are verified by, where their policy does not do it
     _found: tuple[str, tuple[Path, ...]] | None = None
 
     async def open(self) -> None:

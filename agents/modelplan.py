@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -31,7 +30,7 @@ from agents.verification import tests_of
 from executor import Memo, Slots
 from memory import Cache
 from planner import VOLATILE, ToolSpec, always
-from selection import Candidate, is_test
+from selection import is_test
 from workspaces import Workspaces
 
 _CHECKOUT = "base = checkout()"
@@ -60,7 +59,7 @@ class _Tools:
         self._overview = ""
         self._contexts: tuple[str, ...] = ("",)
         self._model: Model | None = None
-        self._tests = tests_of(live)
+        self._tests = live.tests = tests_of(live)
 
     async def checkout(self, _: Nothing) -> dict[str, Any]:
         found = await self._live.check_out()
@@ -129,7 +128,7 @@ class _Tools:
         if live.request.static:
             live.evidence.untested = "nothing was run: the patches were only compared with each other"
         patches = [(each.source, live.store.files.get(each.patch)) for each in live.request.candidates]
-        return GivenCandidates(patches, live.checkout, self._verify, drawn=tried)
+        return GivenCandidates(patches, live.checkout, drawn=tried)
 
     async def policy(self, tried: int) -> ModelPolicy:
         live = self._live
@@ -161,7 +160,6 @@ class _Tools:
             shared,
             saver,
             admission,
-            self._verify,
             most=settings.trajectories,
             at_once=settings.workers,
             drawn=tried,
@@ -173,9 +171,6 @@ class _Tools:
         shelf = Cache(live.settings.state_dir / "memo.db")
         live.stack.callback(shelf.close)
         return Memo(shelf=shelf, salt=f"{version('runoff')} {live.request.image} {python}")
-
-    async def _verify(self, candidate: Candidate) -> Mapping[str, bool]:
-        return await self._tests.outcomes(candidate) if self._live.evidence.base is not None else {}
 
 
 def _place(each: Any) -> str:

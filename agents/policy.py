@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 from typing import Protocol
 
 from selection import Candidate
@@ -23,14 +23,13 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A candidate. outcomes: for each test of the repository whether it passes with it; empty when all were seen to
-    pass."""
+    """A candidate. proven: it was seen to pass every test of the repository, from its files."""
 
     tried: int
     candidate: Candidate
     executions: int
     cpu_s: float = 0.0
-    outcomes: Mapping[str, bool] = field(default_factory=dict)
+    proven: bool = False
 
 
 class Policy(Protocol):

@@ -37,6 +37,7 @@ from agents.reproductions import tests_of
 from agents.request import Request
 from agents.runoff import comparisons, questions, restore_answers, written_tests
 from agents.settings import Settings
+from agents.suite import recall_ballots, run_suite
 from memory import OPENED, SELECTION, Amounts, Budget, Event, Journal, Ledger, LimitExceeded, Runs, Store, StoreUnusable
 from selection import Candidate, Decision, Progress, Provenance, Verdict, behave_alike, next_step
 from workspaces import PatchError, patched_files
@@ -204,6 +205,7 @@ async def localise(state: State, runtime: Runtime[LiveRun]) -> State:
         live.journal.append("note", {"text": note})
     live.evidence.candidates |= {row["id"]: _candidate(live, row) for row in state.get("found", [])}
     restore_answers(live)
+    recall_ballots(live)
     return {}
 
 
@@ -232,19 +234,20 @@ async def wave(state: State, runtime: Runtime[LiveRun]) -> State:
 
 
 async def ballots(state: State, runtime: Runtime[LiveRun]) -> State:
-    """Let documented examples vote, and compare behaviours, where there are new classes."""
+    """Let tests and documented examples vote, and compare behaviours, where there are new classes."""
     await _gather(runtime.context)
     return {}
 
 
 async def _gather(live: LiveRun) -> None:
-    if not live.workers:
+    if live.evidence.base is None:
         return
     evidence = live.evidence
     async with held(live, SELECTION):
-        await evidence.gather(live.workers[0])
-        written = [file for candidate in evidence.candidates.values() for file in tests_of(candidate)]
-        if written:
+        await run_suite(live)
+        if live.workers:
+            await evidence.gather(live.workers[0])
+            written = [file for candidate in evidence.candidates.values() for file in tests_of(candidate)]
             await evidence.reproductions.add(live, written, evidence.eligible())
 
 
@@ -313,13 +316,14 @@ def _row(live: LiveRun, found: Found, elapsed_s: float) -> dict[str, Any]:
     """Keep a candidate: its files in the file store, its row in the journal and the checkpoint."""
     candidate = found.candidate
     live.evidence.candidates[candidate.id] = candidate
-    live.evidence.outcomes[candidate.id] = found.outcomes
+    if found.proven:
+        live.evidence.proven.add(candidate.id)
     row = {
         "id": candidate.id,
         "policy": candidate.provenance.policy,
         "model": candidate.provenance.model,
         "trajectory": candidate.provenance.trajectory,
-        "failed": sorted(test for test, passed in found.outcomes.items() if not passed),
+        "proven": found.proven,
         "step": candidate.provenance.step,
         "score": candidate.score,
         "fault": candidate.fault,
@@ -335,9 +339,8 @@ def _candidate(live: LiveRun, row: dict[str, Any]) -> Candidate:
     """The candidate of a row, which an earlier process found."""
     assert live.checkout is not None
     patch = live.store.files.get(row["patch"])
-    if row["failed"] and live.evidence.base is not None:
-        tests = (*live.evidence.base.failing, *live.evidence.base.passing)
-        live.evidence.outcomes[row["id"]] = {test: test not in row["failed"] for test in tests}
+    if row["proven"]:
+        live.evidence.proven.add(row["id"])
     provenance = Provenance(row["policy"], row["step"], row["model"], row.get("trajectory"))
     fault = row.get("fault")
     changes = () if fault or not patch.strip() else changes_of(live.checkout, patch)

@@ -2,7 +2,8 @@
 
     tests = tests_of(live)                      pytest, or whatever command --test names
     base = await tests.base()                   which fail, which pass
-    outcomes = await tests.outcomes(candidate)  the same ones with the candidate
+    async with tests.on(candidate) as suite:    the same ones on a candidate's files
+        report = await suite.run(limits)
     tests.runner(sandbox)                       for the trajectories' own use
 
 A command votes by its exit code; where --junit says where it writes a JUnit XML report, its cases vote as well.
@@ -10,13 +11,14 @@ A command votes by its exit code; where --junit says where it writes a JUnit XML
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from agents.errors import HarnessFailed, NotPytest, UnusableTests
+from agents.errors import NotPytest, UnusableTests
 from agents.live import LiveRun
-from agents.testrun import BaseRun, Outcome, TestCommand, TestSession, parse_command
+from agents.testrun import BaseRun, Limit, Outcome, RunReport, TestCommand, TestSession, parse_command
 from agents.testrun.baserun import base_outcomes
 from agents.tools import CommandTests, PytestTests, TestRunner
 from selection import Candidate
@@ -27,14 +29,26 @@ _NOT_RUN = {126: "cannot be executed", 127: "is not found"}  # a shell's exit co
 _SHOWN = 300
 
 
+class Suite(Protocol):
+    """Tests on some files."""
+
+    @property
+    def tests(self) -> Collection[str]:
+        """Those that can be run there."""
+
+    async def run(self, limits: Mapping[str, Limit], *, stop: bool = False) -> RunReport:
+        """Run some of them, in an interpreter that has seen nothing of the repository. stop: end at the first that does
+        not pass."""
+
+
 class RepositoryTests(Protocol):
     """The tests of a Run."""
 
     async def base(self) -> BaseRun:
         """Run them on base. Raises UnusableTests, HarnessFailed."""
 
-    async def outcomes(self, candidate: Candidate) -> Mapping[str, bool]:
-        """Whether each test that counts on base passes with the candidate, in a sandbox of its own."""
+    def on(self, candidate: Candidate) -> AbstractAsyncContextManager[Suite]:
+        """The tests on a candidate's files, in a sandbox of its own. Entering it raises UnusableTests, HarnessFailed."""
 
     def runner(self, sandbox: Sandbox) -> TestRunner:
         """What runs tests in a trajectory's sandbox."""
@@ -59,32 +73,24 @@ class _Pytest:
         self._base = await base_outcomes(self.live.workers[worker])
         return self._base
 
-    async def outcomes(self, candidate: Candidate) -> Mapping[str, bool]:
-        live, base = self.live, self._base
+    @asynccontextmanager
+    async def on(self, candidate: Candidate) -> AsyncIterator[Suite]:
+        live = self.live
         assert live.live is not None
         assert live.checkout is not None
-        assert base is not None
-        wanted = (*base.failing, *base.passing)
-        outcomes = dict.fromkeys(wanted, False)
         async with await Workspaces(live.live).create(live.checkout, candidate.patch) as workspace:
             sandbox = await live.sandbox_on(workspace)
             try:
                 like = live.workers[0]
+                session = await TestSession.start(
+                    sandbox, python=like.python, command=like.command, preparation=like.preparation
+                )
                 try:
-                    session = await TestSession.start(
-                        sandbox, python=like.python, command=like.command, preparation=like.preparation
-                    )
-                except (UnusableTests, HarnessFailed):
-                    return outcomes  # with it, no test can be collected
-                try:
-                    limits = {test: base.generous_limit(test) for test in wanted if test in session.tests}
-                    report = await session.run_fresh(limits)
-                    outcomes |= {each.unit: each.passed for each in report.outcomes}
+                    yield _PytestSuite(session)
                 finally:
                     await session.close()
             finally:
                 await sandbox.close()
-        return outcomes
 
     def runner(self, sandbox: Sandbox) -> TestRunner:
         if self.live.workers:
@@ -93,37 +99,46 @@ class _Pytest:
         return PytestTests(sandbox, "python3", self.command)
 
 
+@dataclass(frozen=True, slots=True)
+class _PytestSuite:
+    session: TestSession
+
+    @property
+    def tests(self) -> Collection[str]:
+        return self.session.tests
+
+    async def run(self, limits: Mapping[str, Limit], *, stop: bool = False) -> RunReport:
+        return await self.session.run_fresh(limits, stop=stop)
+
+
 @dataclass(slots=True)
 class _Command:
     live: LiveRun
     command: str
     junit: str
-    _counting: Sequence[str] = ()
+    counting: Sequence[str] = ()
 
     async def base(self) -> BaseRun:
         """What fails there runs again, in a fresh workspace: what then passes has no vote."""
-        first, said = await self._run(b"")
+        first, said = await self.outcomes(b"")
         failed = {name for name, outcome in first.items() if outcome.broken}
-        again = (await self._run(b""))[0] if failed else {}
+        again = (await self.outcomes(b""))[0] if failed else {}
         failing = tuple(name for name in first if name in failed and name in again and again[name].broken)
         passing = tuple(name for name, outcome in first.items() if outcome.passed)
-        self._counting = (*failing, *passing)
+        self.counting = (*failing, *passing)
         if said:
             self.live.journal.append("note", {"text": said})
         unstable = tuple(sorted(failed - set(failing)))
         return BaseRun(first, failing, passing, (), 0.0, unstable=unstable)
 
-    async def outcomes(self, candidate: Candidate) -> Mapping[str, bool]:
-        try:
-            ran, _ = await self._run(candidate.patch)
-        except UnusableTests:  # the candidate took away what the command starts
-            ran = {}
-        return {name: name in ran and ran[name].passed for name in self._counting}
+    @asynccontextmanager
+    async def on(self, candidate: Candidate) -> AsyncIterator[Suite]:
+        yield _CommandSuite(self, candidate.patch)
 
     def runner(self, sandbox: Sandbox) -> TestRunner:
         return CommandTests(sandbox, self.command, self.junit)
 
-    async def _run(self, patch: bytes) -> tuple[dict[str, Outcome], str]:
+    async def outcomes(self, patch: bytes) -> tuple[dict[str, Outcome], str]:
         """The command itself and the cases of its report, each with how it ended; and what is wrong with that report.
         Raises UnusableTests when there is nothing to run."""
         live = self.live
@@ -148,3 +163,27 @@ class _Command:
             if before is None or not before.broken:  # of cases with one name, one that fails speaks for all
                 outcomes[case.name] = Outcome(unit=case.name[:8000], status=case.status)
         return outcomes, said
+
+
+@dataclass(frozen=True, slots=True)
+class _CommandSuite:
+    """A command runs whole, each time, in a workspace of its own."""
+
+    of: _Command
+    patch: bytes
+
+    @property
+    def tests(self) -> Collection[str]:
+        return self.of.counting
+
+    async def run(self, limits: Mapping[str, Limit], *, stop: bool = False) -> RunReport:
+        try:
+            ran, _ = await self.of.outcomes(self.patch)
+        except UnusableTests as error:  # the candidate took away what the command starts
+            return RunReport(
+                tuple(limits), tuple(Outcome(unit=name, status="error", text=str(error)) for name in limits)
+            )
+        missing = (
+            Outcome(unit=name, status="error", text="the report no longer has it") for name in limits.keys() - ran
+        )
+        return RunReport(tuple(limits), (*(ran[name] for name in limits if name in ran), *missing))

@@ -55,6 +55,11 @@ def _interrupted(data: Mapping[str, Any]) -> str:
     )
 
 
+def _ballots(data: Mapping[str, Any]) -> str:
+    failed = ", ".join(list(data["failed"])[:3])
+    return f"{data['run']} tests run with {data['candidate']}" + (f"; not passed: {failed}" if failed else "; all pass")
+
+
 _ACTIONS = {"sample": "searching on", "stop": "stopping"}
 _LINES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "run.opened": _started,
@@ -65,6 +70,7 @@ _LINES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "trajectory.turn": _turn,
     "candidate": lambda data: f"candidate {data['id']}: {data['step']}",
     "answer": _answered,
+    "ballots": _ballots,
     "decision": lambda data: f"{_ACTIONS[data['action']]}: {data['why']}",
     "run.interrupted": _interrupted,
     "note": lambda data: f"note: {data['text']}",

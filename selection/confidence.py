@@ -45,7 +45,7 @@ def posterior(counted: Count) -> Mapping[str, float]:
     best: dict[str, float] = {}
     for standing in counted.standings:
         best[standing.group] = max(best.get(standing.group, -math.inf), standing.belief)
-    alone = ALONE if counted.shown else UNSHOWN
+    alone = ALONE if counted.shown and not counted.unrun else UNSHOWN
     none = math.log((1 - alone) / alone)
     top = max([none, *best.values()])
     odds = {group: math.exp(belief - top) for group, belief in best.items()}
@@ -67,7 +67,9 @@ def confidence(counted: Count) -> tuple[float, str]:
     agree = f"{best.group_votes:.1f} independent votes are for it" if best.group_votes > 1 else ""
     if not counted.tested:
         return UNTESTED, "no test had a vote, so only its author's word speaks for it"
-    if not counted.shown:
+    if counted.unrun:
+        why = f"{counted.unrun} tests that pass on base were not run with any candidate"
+    elif not counted.shown:
         why = "no test that failed before passes with it, so none shows that the issue is solved"
     elif len(eligible) == 1:
         why = f"one program passed every test{'' if agree else '; nothing to compare it with'}"

@@ -88,6 +88,14 @@ class Count:
         return any(self.box.speaks(name) for name, probe in self.box.probes.items() if probe.kind != "judge")
 
     @property
+    def unrun(self) -> int:
+        """How many required regression tests were run for nobody, since the count was ended before."""
+        return sum(
+            probe.required and probe.kind == "regression" and not self.box.speaks(name)
+            for name, probe in self.box.probes.items()
+        )
+
+    @property
     def shown(self) -> bool:
         """Whether some test failed on base that some class passes."""
         return any(self.box.passing[name] for name, probe in self.box.probes.items() if probe.kind == "target")

@@ -39,12 +39,12 @@ GATE = 32.0  # nats, for the order only: what the failure of a required probe is
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Run these probes for one class, in this order. ends: the first that does not pass ends the class, and what comes
+    """Run these probes for one class, in this order. ends: those of which a failure ends the class, so that what comes
     after it is not worth running. cost: of all of them."""
 
     class_id: str
     probes: tuple[str, ...]
-    ends: bool
+    ends: frozenset[str]
     cost: float
 
 
@@ -131,14 +131,17 @@ class Lazy:
             return self._ask_others(name, left)
         value = {probe: self._expected(name, probe) / max(self._costs[probe], 1e-9) for probe in untold}
         untold.sort(key=lambda probe: (-value[probe], probe))
-        ends = bounds.ends(untold[0])
         chosen: list[str] = []
         cost = 0.0
-        for probe in untold:
-            if len(chosen) < most and bounds.ends(probe) == ends and cost + self._costs[probe] <= left:
+        for probe in untold[:most]:
+            if cost + self._costs[probe] <= left:
                 chosen.append(probe)
                 cost += self._costs[probe]
-        return Ask(name, tuple(chosen), ends, cost)
+        return self._asking(name, chosen)
+
+    def _asking(self, name: str, probes: Sequence[str]) -> Ask:
+        ends = frozenset(probe for probe in probes if self._bounds.ends(probe))
+        return Ask(name, tuple(probes), ends, math.fsum(self._costs[probe] for probe in probes))
 
     def _ask_others(self, name: str, left: float) -> Ask | None:
         """Whether a test that a class fails counts depends on whether another passes it."""
@@ -146,7 +149,7 @@ class Lazy:
         for probe in sorted(bounds.waits(name)):
             for other in self._order(None):
                 if probe not in bounds.rows[other] and self._costs[probe] <= left:
-                    return Ask(other, (probe,), bounds.ends(probe), self._costs[probe])
+                    return self._asking(other, [probe])
         return None
 
     def _expected(self, name: str, probe: str) -> float:

@@ -165,6 +165,7 @@ def _reason(counted: Count, stopped: str) -> str:
     mended, kept = passed.count("target"), passed.count("regression")
     rivals = len(counted.eligible) - 1
     others = f"; {rivals} other program{'s do' if rivals > 1 else ' does'} too" if rivals else ""
+    others += f"; {counted.unrun} more were not run with it" if counted.unrun else ""
     if not counted.tested:
         return f"it was not verified: no test had a vote{others}"
     kept_whole = f"breaks none of the {kept} that passed{others}"

@@ -90,7 +90,7 @@ class RepairPolicy:
                     raise HarnessFailed("the sandboxes fail again and again; see the journal for the reasons")
                 if trial.verdict == "plausible":
                     candidate = self._candidate(proposal)
-                    yield Found(number, candidate, trial.executions, trial.cpu_s)
+                    yield Found(number, candidate, trial.executions, trial.cpu_s, proven=True)
                 else:
                     yield Tried(number, proposal.what, trial.verdict, trial.executions, trial.cpu_s)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -24,11 +24,9 @@ _FAILURES = 2  # trajectories in a row that the model failed (its own retries in
 _ENDS = 3  # of the reasons, the most frequent ones, that are told
 _CONTEXT_TOKENS = 16_000  # that a trajectory is expected to use, when the model does not say how much it holds
 
-Verify = Callable[[Candidate], Awaitable[Mapping[str, bool]]]
-
 
 class ModelPolicy:
-    """most: trajectories of the Run. at_once: on this machine. verify: runs the repository's tests on a candidate.
+    """most: trajectories of the Run. at_once: on this machine.
     drawn: trajectories that a process before this one began in waves that it saw to their end.
 
     A wave that was killed begins again: its trajectories go on from their own checkpoints.
@@ -39,7 +37,6 @@ class ModelPolicy:
         shared: Shared,
         saver: BaseCheckpointSaver[str],
         admission: Admission,
-        verify: Verify,
         *,
         most: int,
         at_once: int,
@@ -48,7 +45,6 @@ class ModelPolicy:
         self._shared = shared
         self._saver = saver
         self._admission = admission
-        self._verify = verify
         self._most = most
         self._at_once = max(1, at_once)
         self._failures = 0
@@ -105,13 +101,13 @@ class ModelPolicy:
         )
         if not ended.patch:
             return Tried(number, f"trajectory {number}", ended.why, 1)
-        candidate = self._candidate(number, ended)
-        return Found(number, candidate, 1, outcomes=await self._verify(candidate))
+        return Found(number, self._candidate(number, ended), 1)
 
     def _candidate(self, number: int, ended: Ended) -> Candidate:
         changes = changes_of(self._shared.checkout, ended.patch)
         step = f"trajectory {number}: {ended.answer.strip() or ended.why}"
         provenance = Provenance("model", step, self._shared.model.name, str(number))
         score = (ended.why == "finished") + 0.5 * ended.reproduced
-        name = patch_id(f"{number}\0".encode() + ended.patch)  # equal patches of two trajectories are two candidates
+        # who proposes what another did is a candidate too, and agrees with it
+        name = f"{patch_id(ended.patch)}-{number}"
         return Candidate(name, ended.patch, changes, provenance, score)

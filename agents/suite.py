@@ -1,0 +1,155 @@
+"""The repository's tests vote on candidates that come untested, as far as their ballots may change the winner.
+
+`selection.Lazy` says which class to test next and on what; here it is done: the class's files in a workspace and a sandbox
+of their own, in a fresh interpreter. One class is open at a time. What was seen is in the Journal, so that a Run
+that goes on repeats nothing.
+
+A regression test that fails runs once more, alone. Where it passes then, it passes and fails by turns with one and the same
+program: it says nothing of any, and the count begins anew without its vote.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict
+
+from agents.errors import HarnessFailed, UnusableTests
+from agents.live import LiveRun
+from agents.testrun import BaseRun, Outcome, RunReport
+from agents.verification import Suite
+from memory import Journal
+from selection import Ask, Ballot, EquivalenceClass, Lazy, flakiness
+
+CAST = "ballots"  # the Journal's event for ballots; they are in the file store
+FIRST = 32  # tests of a class that has run none: those that are likely to fail, for their cost
+MOST = 1_000_000  # at once, of one that has
+
+
+async def run_suite(live: LiveRun) -> None:
+    """Test classes until no ballot can change the winner. Raises SandboxDied, and what ends a Run."""
+    evidence = live.evidence
+    classes, _ = evidence.standing()
+    if evidence.base is None or all(evidence.is_proven(each) for each in classes):
+        return
+    while not await _count(live, classes, evidence.base):
+        pass
+
+
+async def _count(live: LiveRun, classes: tuple[EquivalenceClass, ...], base: BaseRun) -> bool:
+    """Whether it came to its end: not when a test turned out to be flaky."""
+    evidence = live.evidence
+    tests = [probe for probe in evidence.probes() if probe.kind in ("regression", "target")]
+    names = {probe.id for probe in tests}
+    known = [ballot for ballot in evidence.ballots(classes) if ballot.probe in names]
+    costs = {test: 0.01 + base.outcomes[test].cpu_s for test in names}
+    plan = Lazy(classes, tests, known, costs=costs)
+    before = plan.executions
+    by_id = {each.id: each for each in classes}
+    ask = plan.next(most=MOST)
+    while ask is not None:
+        of = by_id[ask.class_id]
+        async with _suite(live, of) as suite:
+            while ask is not None and ask.class_id == of.id:
+                ballots = await _run(suite, base, ask, begun=of.id in evidence.cast)
+                flaky = await _flaky(suite, base, [each for each in ballots if each.probe in base.passing])
+                evidence.flaky |= flaky
+                cast = [ballot for ballot in ballots if ballot.probe not in flaky]
+                evidence.cast.setdefault(of.id, {}).update({ballot.probe: ballot for ballot in cast})
+                _journal(live, of, cast, flaky)
+                if flaky:
+                    return False
+                for ballot in cast:
+                    plan.tell(ballot)
+                ask = plan.next(most=MOST)
+    if plan.executions > before:
+        live.journal.append("counted", {"executions": plan.executions, "full": plan.full})
+    return True
+
+
+@asynccontextmanager
+async def _suite(live: LiveRun, of: EquivalenceClass) -> AsyncIterator[Suite | str]:
+    """The tests on the files of a class; or why none of them can run."""
+    assert live.tests is not None
+    async with AsyncExitStack() as stack:
+        try:
+            suite: Suite | str = await stack.enter_async_context(live.tests.on(of.representative))
+        except (UnusableTests, HarnessFailed) as error:
+            suite = str(error)
+        yield suite
+
+
+async def _run(suite: Suite | str, base: BaseRun, ask: Ask, *, begun: bool) -> list[Ballot]:
+    """Ballots of an Ask, one at least: a few of a class that has not begun; then those of which a failure does not end it,
+    then the rest up to the first failure. The tests keep their order, for they may lean on earlier ones."""
+    if isinstance(suite, str):
+        return [Ballot(test, ask.class_id, "error", _line(suite)) for test in ask.probes]
+    asked = set(ask.probes) - ask.ends or set(ask.probes) if begun else set(ask.probes[:FIRST])
+    stop = begun and asked <= ask.ends
+    collected = set(suite.tests)
+    wanted = [test for test in base.tests if test in asked]
+    limits = {test: base.generous_limit(test) for test in wanted if test in collected}
+    report = await suite.run(limits, stop=stop) if limits else RunReport(())
+    ballots = {each.unit: _ballot(each, ask.class_id) for each in report.outcomes}
+    for test in wanted:
+        if test not in limits:
+            ballots[test] = Ballot(test, ask.class_id, "error", "it is not collected any more")
+    if report.refused is not None:
+        for test in wanted:
+            ballots.setdefault(test, Ballot(test, ask.class_id, "unknown", _line(report.refused)))
+    return list(ballots.values())
+
+
+def _ballot(outcome: Outcome, class_id: str) -> Ballot:
+    if outcome.passed:
+        return Ballot(outcome.unit, class_id, "passed")
+    said = _line(outcome.text) or outcome.status
+    if outcome.timed_out:
+        return Ballot(outcome.unit, class_id, "timeout", said)
+    return Ballot(outcome.unit, class_id, "error" if outcome.status == "error" else "failed", said)
+
+
+async def _flaky(suite: Suite | str, base: BaseRun, ballots: list[Ballot]) -> dict[str, float]:
+    """Those of the failed ones that pass when they run again, alone."""
+    if isinstance(suite, str):
+        return {}
+    found = {}
+    for ballot in ballots:
+        if ballot.outcome in ("failed", "error") and ballot.probe in suite.tests:
+            report = await suite.run({ballot.probe: base.generous_limit(ballot.probe)})
+            if report.passed:
+                found[ballot.probe] = flakiness(1, 1)
+    return found
+
+
+def _journal(live: LiveRun, of: EquivalenceClass, cast: list[Ballot], flaky: dict[str, float]) -> None:
+    failed = {ballot.probe: ballot.detail for ballot in cast if ballot.outcome != "passed"}
+    digest = live.store.files.put(json.dumps([asdict(ballot) for ballot in cast]).encode())
+    live.journal.append(
+        CAST,
+        {
+            "class": of.id,
+            "candidate": of.representative.id,
+            "run": len(cast),
+            "failed": dict(list(failed.items())[:_SHOWN]),
+            "flaky": flaky,
+            "ballots": digest,
+        },
+    )
+
+
+def recall_ballots(live: LiveRun) -> None:
+    """What earlier processes saw."""
+    for event in Journal(live.store, live.id).events():
+        if event.kind == CAST:
+            ballots = [Ballot(**each) for each in json.loads(live.store.files.get(event.data["ballots"]))]
+            live.evidence.cast.setdefault(event.data["class"], {}).update({each.probe: each for each in ballots})
+            live.evidence.flaky |= event.data["flaky"]
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())[:200]
+
+
+_SHOWN = 20  # failed tests in the Journal
