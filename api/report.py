@@ -10,6 +10,7 @@ from rich.text import Text
 
 from agents.findings import Finding
 from api.plain import plain
+from api.votes import passed_by, votes
 from memory import RunRecord
 from selection import Verdict
 
@@ -30,6 +31,10 @@ def show_verdict(verdict: Verdict, patch: bytes, *, run_id: str) -> None:
     out.print(_headline(verdict))
     if verdict.candidates:
         out.print(_candidates(verdict))
+    if table := votes(verdict):
+        out.print(table)
+    for reason in verdict.reasons:
+        out.print(f"- {escape(reason)}")
     if patch:
         text = plain(patch.decode("utf-8", "replace"))
         out.print(Syntax(text, "diff", background_color="default") if out.is_terminal else Text(text.rstrip("\n")))
@@ -67,23 +72,26 @@ def _headline(verdict: Verdict) -> RenderableType:
     if verdict.winner is None:
         return Text(f"no patch: {verdict.reason.removeprefix('no patch found: ')}", style="bold")
     winner = next(each for each in verdict.candidates if each.id == verdict.winner)
-    mended = [probe.id for probe in verdict.probes if probe.kind == "target"]
+    passed = passed_by(verdict, winner.equivalence_class)
+    mended = [probe.id for probe in verdict.probes if probe.kind == "target" and probe.id in passed]
     more = f", and {len(mended) - _MANY} more" if len(mended) > _MANY else ""
     return Group(
         Text(winner.step, style="bold"),
         Text(verdict.reason),
-        Text(f"mended: {', '.join(mended[:_MANY])}{more}" if mended else "mended: no failing test"),
+        Text(f"mended: {', '.join(mended[:_MANY])}{more}" if mended else "mended: no test that failed before"),
         Text(f"confidence {verdict.confidence:.0%}: {verdict.confidence_reason}"),
     )
 
 
 def _candidates(verdict: Verdict) -> RenderableType:
-    """One line each, the best first. Equal letters under "behaves": equal results on generated inputs."""
+    """One line each, the best first. votes: independent ones for what it does; likely: that this is right, by the ballots
+    alone. Equal letters under "behaves": equal results on generated inputs."""
     table = Table(box=None, pad_edge=False)
-    for column in ("rank", "id", "mends", "breaks", "examples", "behaves"):
+    for column in ("rank", "id", "mends", "breaks", "examples", "votes", "likely", "behaves"):
         table.add_column(column, no_wrap=True)
     table.add_column("what it does", overflow="fold")
-    targets = sum(probe.kind == "target" for probe in verdict.probes)
+    passed = {ballot.probe for ballot in verdict.ballots if ballot.outcome == "passed"}
+    targets = sum(probe.kind == "target" and probe.id in passed for probe in verdict.probes)
     letters = {key: chr(ord("A") + place % 26) for place, key in enumerate(_distinct(verdict))}
     for each in verdict.candidates[:_MANY]:
         examples = each.examples_met + each.examples_missed
@@ -91,8 +99,10 @@ def _candidates(verdict: Verdict) -> RenderableType:
             f"{each.rank or '-'}{' *' if each.id == verdict.winner else ''}",
             each.id[:8],
             f"{targets - len(each.unmet)}/{targets}" if each.rank else "-",
-            str(len(each.broken)) if each.rank else "-",
+            f"{len(each.broken)}{', not all run' if each.unseen else ''}" if each.rank else "-",
             f"{each.examples_met}/{examples}" if examples else "-",
+            "-" if each.votes is None else f"{each.votes:g}",
+            "-" if each.posterior is None else f"{each.posterior:.0%}",
             letters.get(each.behaviour or "", "-"),
             escape(each.dropped or each.step),
         )
