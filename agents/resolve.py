@@ -339,7 +339,7 @@ def _candidate(live: LiveRun, row: dict[str, Any]) -> Candidate:
     """The candidate of a row, which an earlier process found."""
     assert live.checkout is not None
     patch = live.store.files.get(row["patch"])
-    if row["proven"]:
+    if row.get("proven"):
         live.evidence.proven.add(row["id"])
     provenance = Provenance(row["policy"], row["step"], row["model"], row.get("trajectory"))
     fault = row.get("fault")

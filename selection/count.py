@@ -30,8 +30,8 @@ class Standing:
 
     broken: required regression probes that it fails. unmet: targets that it fails or that were not run for it. unseen:
     regression probes that were run for others only. examples_met, examples_missed: documented examples.
-    score: nats of evidence, for the order. belief: nats for the posterior: agreement, less what it failed of all that
-    separates classes, vetoes included; to pass what a bad rival fails is no merit.
+    score: nats of evidence, for the order. belief: nats for the posterior: the score without probes that say the same of
+    all, less the vetoes, as finite evidence; to pass a required test that a bad rival fails is no merit.
     group: its behaviour group. votes, group_votes: independent ones, see `agreement`.
     """
 
@@ -124,7 +124,8 @@ def count(
     votes_of = {name: weighed[name] for name, probe in box.probes.items() if not probe.required and box.speaks(name)}
     passes = {name: weight.passed for name, weight in votes_of.items()}
     fails = {name: weight.failed for name, weight in votes_of.items()}
-    missed = {name: weighed[name].swing for name in box.probes if box.separates(name)}
+    separating = {name for name in box.probes if box.separates(name)}
+    vetoes = {name: weighed[name].swing for name in separating - votes_of.keys()}
 
     def standing(of: EquivalenceClass) -> Standing:
         passed, failed = box.passed[of.id], box.failed[of.id]
@@ -138,7 +139,11 @@ def count(
             examples_met=len(examples & passed),
             examples_missed=len(examples & failed),
             score=agreed + _sum(passes, passed) + _sum(fails, failed) - _sum(less, votes_of.keys()),
-            belief=agreed - _sum(missed, failed) - _sum(less, missed.keys()),
+            belief=agreed
+            + _sum(passes, passed & separating)
+            + _sum(fails, failed & separating)
+            - _sum(less, votes_of.keys() & separating)
+            - _sum(vetoes, failed),
             group=group[of.id],
             votes=votes(voters(of)),
             group_votes=votes(members[group[of.id]]),

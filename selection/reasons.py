@@ -10,11 +10,13 @@ MOST = 5  # sentences about probes
 
 
 def why_it_weighs(counted: Count, probe: Probe) -> str:
-    """One probe's weight."""
+    """One probe's weight; nothing of the many that have none, since they are required and say the same of all."""
     if probe.kind == "differential":
         return "nobody knows the right answer: it tells who agrees with whom"
     if not counted.box.speaks(probe.id):
         return "no class passes it, so it says nothing"
+    if probe.required and not counted.box.separates(probe.id):
+        return ""
     rates = counted.weights[probe.id].rates
     said = f"{rates.right:.0%} of right programs and {rates.wrong:.0%} of wrong ones pass it"
     said += ", as estimated from all ballots" if rates.worth is not None and counted.box.separates(probe.id) else ""
