@@ -162,6 +162,8 @@ async def wave(
         live = Live.open(state)
         stack.callback(live.close)
         checkout = await Repositories(state).checkout(await Repositories.inspect(repository(state / "repo")), None)
+        for number in range(256):  # of a state directory that has been in use
+            (state / "files" / f"{number:02x}").mkdir(parents=True)
         store = stack.enter_context(Store.open(state))
         run_id = Runs(store).create({})
         journal = Journal(store, run_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 Message = Mapping[str, Any]
@@ -147,7 +147,11 @@ class ModelAnswer:
 
     def as_json(self) -> dict[str, Any]:
         """Plain data; `from_json` reads it."""
-        return asdict(self)
+        choices = [
+            _plain(each) | {"tool_calls": [*map(_plain, each.tool_calls)], "logprobs": [*map(_plain, each.logprobs)]}
+            for each in self.choices
+        ]
+        return _plain(self) | {"choices": choices, "usage": _plain(self.usage)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ModelAnswer:
@@ -214,6 +218,11 @@ def _weighed(messages: Sequence[Message]) -> Weighed:
 def _weigh(message: Message) -> tuple[str, int]:
     data = _encoded(message)
     return hashlib.sha256(data).hexdigest(), len(data)
+
+
+def _plain(data: Any) -> dict[str, Any]:
+    """A dataclass as a dict, what is in it as it is: `asdict` would copy all of that, however deep."""
+    return {each.name: getattr(data, each.name) for each in fields(data)}
 
 
 def _encoded(data: Any) -> bytes:

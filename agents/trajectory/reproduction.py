@@ -8,7 +8,7 @@ one that passes does not, and the trajectory is told.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from agents.trajectory.said import Said
@@ -29,7 +29,7 @@ class Reproduction:
         return cls(tuple(data.get("failed_on_base", ())), tuple(data.get("passed_since", ())))
 
     def as_data(self) -> dict[str, Any]:
-        return asdict(self)
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
 
 def look_at_tests(before: Reproduction, said: Said, touched: Mapping[str, bool]) -> Reproduction:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from agents.trajectory.said import Said
@@ -41,7 +41,7 @@ class Standing:
         return cls(**data)
 
     def as_data(self) -> dict[str, Any]:
-        return asdict(self)
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     def after(self, said: Said, patch: str) -> Standing:
         """After a turn that left this diff."""
