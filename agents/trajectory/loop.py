@@ -23,7 +23,7 @@ from langgraph.graph import START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Command, Overwrite
 
-from agents.errors import ModelError, ModelUnusable
+from agents.errors import ModelError, ModelUnusable, PromptTooLong
 from agents.trajectory import prompt
 from agents.trajectory.reproduction import Reproduction, look_at_tests
 from agents.trajectory.said import Said
@@ -112,7 +112,7 @@ async def turn(state: State, runtime: Runtime[Workbench]) -> Command[Literal["tu
     before = Reproduction.from_data(state.get("reproduction", {}))
     found = look_at_tests(before, said, await bench.touched(patch))
     standing = Standing.from_data(state.get("standing", {})).after(said, patch)
-    step = next_step(standing, said, bench.limits, room=bench.has_room(said))
+    step = next_step(standing, said, bench.limits, room=bench.has_room(said) and not said.full)
     bench.tell_turn(said, patch, step)
     after = {
         "history": More(messages=prompt.exchange(said, found.told, bench.form)),
@@ -136,7 +136,8 @@ async def _ask(bench: Workbench, state: State) -> Said:
     except ModelError as error:
         if isinstance(error, ModelUnusable) and not state.get("patch"):
             raise  # nothing is lost: once a person has mended it, this turn is taken again
-        return Said(stop=f"the model failed: {error}", failed=True)
+        full = isinstance(error, PromptTooLong) and len(state["history"]) > 1
+        return Said(full=True) if full else Said(stop=f"the model failed: {error}", failed=True)
 
 
 async def condense(state: State, runtime: Runtime[Workbench]) -> dict[str, Any]:

@@ -78,7 +78,7 @@ class Prefix:
 def exchange(said: Said, told: str, form: Form) -> list[dict[str, Any]]:
     """What a turn adds to the history: the answer, and the observation. Of an answer that is no plan only what was
     executed is kept: a model repeats what it reads of itself."""
-    if said.stop:
+    if said.stop or said.full:
         return []
     if form == "tools" and said.tool_calls and said.compiled:
         return _tool_exchange(said, told)

@@ -23,7 +23,7 @@ class TestRun:
 class Said:
     """text: the answer as it was. plan_text: the plan of it, "" when it is none. results: for each call, in order, its
     text and what came of it. faults: why it is no plan. end: "finish", "replan" or "". ok: nothing failed. stop: why
-    the trajectory must end."""
+    the trajectory must end. full: the server found that the history does not fit the model's context."""
 
     text: str = ""
     plan_text: str = ""
@@ -37,6 +37,7 @@ class Said:
     prompt_tokens: int = 0
     stop: str = ""
     failed: bool = False
+    full: bool = False
 
     @property
     def compiled(self) -> bool:

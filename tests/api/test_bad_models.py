@@ -220,6 +220,14 @@ def test_a_server_that_fails_for_ever_ends_the_run_in_a_verdict_that_names_it(
     assert ended.events("base.ran")
 
 
+def test_a_history_that_the_server_finds_too_long_is_condensed_once(ask: Ask) -> None:
+    look, full = plan('r = read(path="halves.py")'), error(400, "This model's maximum context length is 512 tokens")
+    with server(look, full, FIX) as served:
+        ended = ask(served.url, **ONE)
+    assert ended.code == 0, ended.err
+    assert "The conversation was condensed" in served.calls[-1].body["messages"][-1]["content"]
+
+
 def test_a_time_that_ends_first_does_not_hide_what_the_server_said(ask: Ask) -> None:
     with server(error(429, "slow down")) as served:
         ended = ask(served.url, "--budget", "wall=6s", RUNOFF_PATIENCE_S="300")

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selection import Ballot, Candidate, Change, Probe, Provenance, classify, count, decide, drop
+from selection.confidence import UNSHOWN, UNTESTED
 
 COST = {"wall_s": 1.0, "stages": {}}
 
@@ -87,6 +88,18 @@ def test_without_candidates_the_verdict_says_why() -> None:
     verdict = decide(count((), (), ()), (), stopped="every proposal was tried (12)", cost=COST)
     assert (verdict.winner, verdict.confidence) == (None, 0.0)
     assert verdict.reason == "no patch found: every proposal was tried (12)"
+
+
+def test_a_winner_on_which_nobody_voted_is_said_to_be_unverified() -> None:
+    standings = count(classify([candidate("only", "x = 2\n")]), (), ())
+    verdict = decide(standings, (), (), (), stopped="", cost=COST)
+    assert (verdict.winner, verdict.confidence) == ("only", UNTESTED)
+    assert verdict.reason == "it was not verified: no test had a vote"
+    kept = Probe("r", "regression")
+    (each,) = classify([candidate("only", "x = 2\n")])
+    ballots = [Ballot("r", each.id, "passed")]
+    verdict = decide(count([each], [kept], ballots), (), [kept], ballots, stopped="", cost=COST)
+    assert (verdict.reason, verdict.confidence) == ("it breaks none of the 1 that passed", UNSHOWN)
 
 
 OUTCOMES = st.sampled_from(["passed", "failed"])

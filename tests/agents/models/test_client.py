@@ -23,7 +23,7 @@ from agents.errors import (
 from agents.models import CALLED, FAILED, ModelAnswer, Retry, ToolCall
 from memory import LimitExceeded
 from tests.agents.models.conftest import QUICK, Books, Heard, asks, served
-from tests.agents.models.servers import DONE, chunk, error, event, raw, says, serving, status, usage
+from tests.agents.models.servers import DONE, Answer, chunk, error, event, raw, says, serving, status, usage
 
 LONG = (
     "This model's maximum context length is 32768 tokens. However, your prompt contains at least 32769 input tokens. "
@@ -306,3 +306,29 @@ async def test_opening_names_the_models_that_there_are(books: Books) -> None:
     async with serving(says("ok"), models="<html>") as server:
         with pytest.raises(NoSuchEndpoint, match="no list of models"):
             await served(books, server.url).open()
+
+
+@pytest.mark.parametrize(
+    "models",
+    [
+        error(429, "slow down"),
+        error(500, "boom"),
+        error(404, "no /v1/models here"),
+        status(200, {"data": [{"id": "m"}]}),
+    ],
+)
+async def test_a_server_that_is_there_is_asked_whatever_it_says_of_its_models(books: Books, models: Answer) -> None:
+    async with serving(says("hello"), models=models) as server:
+        model = served(books, server.url)
+        await model.open()
+        assert model.context_tokens is None
+        assert (await model.complete(asks())).text == "hello"
+        await model.close()
+
+
+async def test_a_context_that_is_no_number_of_tokens_counts_as_not_said(books: Books) -> None:
+    async with serving(says("hello"), models={"data": [{"id": "m", "max_model_len": "much"}]}) as server:
+        model = served(books, server.url)
+        await model.open()
+        assert model.context_tokens is None
+        await model.close()

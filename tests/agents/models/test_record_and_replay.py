@@ -88,6 +88,22 @@ async def record(books: Books, directory: Path, said: list[Any], requests: list[
     return texts
 
 
+def test_a_directory_holds_the_record_of_one_run(tmp_path: Path) -> None:
+    directory = tmp_path / "a" / "record"
+    claim(directory, "one")
+    claim(directory, "one")  # it comes back
+    with pytest.raises(BadModelFile, match="holds the record of run one; name another directory with --record"):
+        claim(directory, "two")
+    assert [path.name for path in directory.iterdir()] == ["run"]
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "1.jsonl").write_text("")
+    with pytest.raises(BadModelFile, match="holds the record of another run"):
+        claim(tmp_path / "old", "two")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadModelFile, match="cannot be made"):
+        claim(tmp_path / "file", "two")
+
+
 async def test_a_replay_gives_what_was_recorded(books: Books, tmp_path: Path) -> None:
     requests = turns("a", "b", "c")
     said = ["one ünï \u2028", {"error": "ServerFailed", "why": "boom"}, {"text": "", "tool_calls": [{"name": "f"}]}]
