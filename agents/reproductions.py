@@ -8,8 +8,9 @@ repository's own files; nothing of a candidate's own tests is there but what its
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from agents.errors import HarnessFailed, UnusableTests
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 
 LIMIT = Limit(20.0, 60.0)
 MOST_FILES = 20
-MOST_TESTS = 100
+MOST_TESTS = 200
 _MOST_BYTES = 200_000  # of one file
+Outcomes = dict[str, Outcome]  # by the test's name in its file
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,48 +45,52 @@ class TestFile:
         lines = (line.rstrip() for line in self.content.splitlines())
         return hashlib.sha256(b"\n".join(lines).strip()).hexdigest()[:8]
 
+    @property
+    def place(self) -> str:
+        """Where it is run: beside where it belongs, under a name that no other file has."""
+        path = PurePosixPath(self.path)
+        return str(path.with_name(f"{path.stem}_{self.key}.py"))
+
 
 @dataclass(slots=True)
 class Reproductions:
-    """What such tests say. One file at a time, one class at a time; nothing runs twice."""
+    """What such tests say. Nothing runs twice; what is to run with one program runs in one sandbox."""
 
     _files: dict[str, TestFile] = field(default_factory=dict)
-    _on_base: dict[str, dict[str, Outcome]] = field(default_factory=dict)  # file's key -> test -> outcome
-    _with: dict[tuple[str, str], dict[str, Outcome]] = field(default_factory=dict)  # (file's key, class) -> the same
+    _on_base: dict[str, Outcomes] = field(default_factory=dict)  # file's key -> what its tests say
+    _with: dict[str, dict[str, Outcomes]] = field(default_factory=dict)  # class -> the same
 
     async def add(self, live: LiveRun, files: Sequence[TestFile], classes: Sequence[EquivalenceClass]) -> None:
         """Take new files in, and run with every class what was seen failing on base. Raises SandboxDied."""
         for file in files:
-            if file.key not in self._files and len(self._files) < MOST_FILES:
-                self._files[file.key] = file
-                self._on_base[file.key] = await run_test_file(live, file, None)
-        for key, file in self._files.items():
-            if "failed" not in self._on_base[key].values():
-                continue
-            for each in classes:
-                if (key, each.id) not in self._with:
-                    self._with[key, each.id] = await run_test_file(live, file, each.representative)
+            if len(self._files) < MOST_FILES:
+                self._files.setdefault(file.key, file)
+        self._on_base |= await self._missing(live, self._files, self._on_base, None)
+        failing = {key: self._files[key] for key, found in self._on_base.items() if "failed" in found.values()}
+        for each in classes:
+            known = self._with.setdefault(each.id, {})
+            known |= await self._missing(live, failing, known, each.representative)
+
+    async def _missing(
+        self, live: LiveRun, files: Mapping[str, TestFile], known: Mapping[str, Outcomes], candidate: Candidate | None
+    ) -> dict[str, Outcomes]:
+        missing = [file for key, file in files.items() if key not in known]
+        return await run_test_files(live, missing, candidate) if missing else {}
 
     def votes(self, classes: Sequence[EquivalenceClass]) -> tuple[list[Probe], list[Ballot]]:
         """The tests that may vote, and what each says of these classes."""
         probes: list[Probe] = []
         ballots: list[Ballot] = []
         for key, file in self._files.items():
-            found = {each.id: self._with[key, each.id] for each in classes if (key, each.id) in self._with}
-            for test, on_base in list(self._on_base[key].items())[:MOST_TESTS]:
+            found = {each.id: self._with[each.id][key] for each in classes if key in self._with.get(each.id, {})}
+            for test, on_base in self._on_base.get(key, {}).items():
                 outcomes = {name: ran.get(test, "error") for name, ran in found.items()}
                 if on_base != "failed" or "passed" not in outcomes.values():
                     continue
-                probe = Probe(f"{file.author}'s {test} ({key})", "reproduction", file.author)
+                probe = Probe(f"{file.author}'s {file.path}::{test} ({key})", "reproduction", file.author)
                 probes.append(probe)
                 ballots += [Ballot(probe.id, name, outcome) for name, outcome in outcomes.items()]
         return probes, ballots
-
-
-def _outcome(ran: RanTest) -> Outcome:
-    if ran.timed_out:
-        return "timeout"
-    return "passed" if ran.passed else "failed" if ran.status == "failed" else "error"
 
 
 def tests_of(candidate: Candidate) -> list[TestFile]:
@@ -101,29 +107,40 @@ def tests_of(candidate: Candidate) -> list[TestFile]:
     ]
 
 
-async def run_test_file(live: LiveRun, file: TestFile, candidate: Candidate | None) -> dict[str, Outcome]:
-    """Run one test file on base or with a candidate: test -> outcome. Empty when nothing in it can be collected.
-
-    Raises SandboxDied, DiskFull."""
+async def run_test_files(live: LiveRun, files: Sequence[TestFile], candidate: Candidate | None) -> dict[str, Outcomes]:
+    """Run test files on base or with a candidate: for each file's key, its tests' outcomes; none of a file that cannot be
+    collected. Raises SandboxDied, DiskFull."""
     assert live.live is not None
     assert live.checkout is not None
     like = live.workers[0]
-    patch = candidate.patch if candidate else b""
-    command = TestCommand((file.path,), cwd_on_path=like.command.cwd_on_path)
-    async with await Workspaces(live.live).create(live.checkout, patch) as workspace:
+    found: dict[str, Outcomes] = {file.key: {} for file in files}
+    command = TestCommand(tuple(file.place for file in files), cwd_on_path=like.command.cwd_on_path)
+    async with await Workspaces(live.live).create(live.checkout, candidate.patch if candidate else b"") as workspace:
         sandbox = await live.sandbox_on(workspace)
         try:
             try:
-                await sandbox.write_file(f"{WORKSPACE}/{file.path}", file.content)
+                for file in files:
+                    await sandbox.write_file(f"{WORKSPACE}/{file.place}", file.content)
                 session = await TestSession.start(
                     sandbox, python=like.python, command=command, preparation=like.preparation
                 )
             except (UnusableTests, HarnessFailed, SandboxFileError):
-                return {}
+                return found
             try:
                 report = await session.run(dict.fromkeys(session.tests[:MOST_TESTS], LIMIT))
-                return {each.unit: _outcome(each) for each in report.outcomes if each.passed or each.broken}
             finally:
                 await session.close()
         finally:
             await sandbox.close()
+    keys = {file.place: file.key for file in files}
+    for each in report.outcomes:
+        place, _, test = each.unit.partition("::")
+        if place in keys and (each.passed or each.broken):
+            found[keys[place]][test] = _outcome(each)
+    return found
+
+
+def _outcome(ran: RanTest) -> Outcome:
+    if ran.timed_out:
+        return "timeout"
+    return "passed" if ran.passed else "failed" if ran.status == "failed" else "error"

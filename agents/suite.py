@@ -2,7 +2,8 @@
 
 `selection.Lazy` says which class to test next and on what; here it is done: the class's files in a workspace and a sandbox
 of their own, in a fresh interpreter. One class is open at a time. What was seen is in the Journal, so that a Run
-that goes on repeats nothing.
+that goes on repeats nothing. The best few classes that pass are tested to the end, since the tests are not all that may
+speak for one of them.
 
 Regression tests that fail run once more, without those that passed. One that passes then passes and fails by turns with one
 and the same program: it says nothing of any, and the count begins anew without its vote.
@@ -23,18 +24,26 @@ from memory import Journal
 from selection import Ask, Ballot, EquivalenceClass, Lazy, flakiness
 
 CAST = "ballots"  # the Journal's event for ballots; they are in the file store
+FINALISTS = 4  # classes that pass, about which other evidence is gathered: behaviour, others' tests, a judge
 FIRST = 32  # tests of a class that has run none: those that are likely to fail, for their cost
 MOST = 1_000_000  # at once, of one that has
 
 
 async def run_suite(live: LiveRun) -> None:
-    """Test classes until no ballot can change the winner. Raises SandboxDied, and what ends a Run."""
+    """Test classes until no ballot can change which are the best FINALISTS. Raises SandboxDied, and what ends a Run."""
     evidence = live.evidence
     classes, _ = evidence.standing()
     if evidence.base is None or all(evidence.is_proven(each) for each in classes):
         return
-    while not await _count(live, classes, evidence.base):
-        pass
+    eligible: tuple[EquivalenceClass, ...] = ()
+    left = classes
+    while left and len(eligible) < FINALISTS:
+        while not await _count(live, left, evidence.base):
+            pass
+        before, eligible = eligible, evidence.eligible()
+        if len(eligible) == len(before):
+            break  # no other can pass
+        left = tuple(each for each in classes if each not in eligible)
 
 
 async def _count(live: LiveRun, classes: tuple[EquivalenceClass, ...], base: BaseRun) -> bool:

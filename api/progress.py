@@ -45,8 +45,10 @@ def _turn(data: Mapping[str, Any]) -> str:
 def _answered(data: Mapping[str, Any]) -> str:
     choice = data["choice"]
     if choice is None:
-        return "nobody knows"
-    return f"{data['by']} says: {data['answers'][choice]['result'] if choice >= 0 else 'none of them'}"
+        return f"nobody knows what is right for {data['call']}"
+    return (
+        f"{data['by']} says of {data['call']}: {data['answers'][choice]['result'] if choice >= 0 else 'none of them'}"
+    )
 
 
 def _interrupted(data: Mapping[str, Any]) -> str:
