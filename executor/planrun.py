@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from executor.scheduler import Scheduler
 
 GRACE_S = 5.0  # seconds that a cancelled Call may take to clean up before it is cancelled again
+_MOST_IN_A_ROW = 16  # Calls in one task: what never waits must let the loop go on
 
 
 class PlanRun:
@@ -30,6 +31,8 @@ class PlanRun:
 
     def __init__(self, scheduler: Scheduler, label: str) -> None:
         self._of = scheduler
+        self._slots, self._owner = scheduler.slots, scheduler.owner
+        self._remembers = scheduler.memo is not None or scheduler.hedge is not None
         self._label = {"plan": label} if label else {}
         self._loop = asyncio.get_running_loop()
         self._begun = self._loop.time()
@@ -39,7 +42,9 @@ class PlanRun:
         self._dependants: dict[str, list[Call]] = {}
         self._ready_at: dict[str, float] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._new: set[asyncio.Task[None] | None] = set()  # of them, those that have not taken their first step
+        self._new: set[str] = set()  # of them, those whose task has not taken its first step
+        self._free: asyncio.Task[None] | None = None  # the task of a Call that is ending, while it may take on another
+        self._next: Call | None = None  # which it took on
         self._reports: dict[str, CallReport] = {}
         self._ending: deque[tuple[Call, CallReport]] = deque()
         self._trouble = False  # a Call has failed or was skipped
@@ -79,7 +84,7 @@ class PlanRun:
         cancelled: asyncio.CancelledError | None = None
         for name, task in self._running.items():
             if name not in self._timed_out:  # whose clean-up is at work
-                self._cancel(task)
+                self._cancel(name, task)
         if self._reader is not None and self._reading:
             self._reader.cancel()
         while tasks:
@@ -111,7 +116,10 @@ class PlanRun:
             except BaseException as failure:
                 self._fail(failure)
                 raise
-            self._guarded(self._learn if isinstance(item, Plan) else self._add_one, item)
+            if isinstance(item, Plan):
+                self._guarded(self._learn, item)
+            else:
+                self._guarded(self._add, (item,))
         self._reading = False
         self._guarded(self._look_if_done)
 
@@ -136,9 +144,6 @@ class PlanRun:
                 free.append(call)
         self._release(free)
 
-    def _add_one(self, call: Call) -> None:
-        self._add((call,))
-
     def _learn(self, plan: Plan) -> None:
         """The whole plan is known: its ranks hold for what has not started, and what nobody reads need not start."""
         self._plan, self._ranks = plan, plan.ranks
@@ -147,7 +152,7 @@ class PlanRun:
 
     def _withdraw(self) -> list[str]:
         """Take back what waits for a slot."""
-        self._of.slots.withdraw(self._of.owner, self._is_mine)
+        self._slots.withdraw(self._owner, self._start)
         return [name for name in self._ready_at if name not in self._running and name not in self._reports]
 
     def _plan_is_over(self) -> None:
@@ -180,9 +185,6 @@ class PlanRun:
         if not self._done.done():
             self._done.set_exception(failure)
 
-    def _is_mine(self, start: Callable[[], None]) -> bool:
-        return isinstance(start, partial) and start.func == self._start
-
     # -- one Call --
 
     def _release(self, calls: Sequence[Call]) -> None:
@@ -191,22 +193,22 @@ class PlanRun:
             return
         if len(calls) > 1:
             calls = sorted(calls, key=self._rank, reverse=True)
-        slots, now = self._of.slots, self._loop.time() - self._begun
+        now = self._loop.time() - self._begun
         for call in calls:
+            name, tool = call.name, call.tool
             cause = _OVER if self._over else self._cause(call) if self._trouble else ""
-            if call.name in self._pruned:
+            if name in self._pruned:
                 self._end(call, CallReport("pruned"))
             elif cause:
                 self._end(call, CallReport("skipped", cause=cause))
-            elif call.tool is None:
+            elif tool is None:
                 self._end(call, _JOINED)
             else:
-                self._ready_at.setdefault(call.name, now)
-                if slots.try_take(call.tool.resource, self._of.owner, call.tool.cost_s):
+                self._ready_at.setdefault(name, now)
+                if self._slots.try_take(tool.resource, self._owner, tool.cost_s):
                     self._start(call)
                 else:
-                    start = partial(self._start, call)
-                    slots.wait(call.tool.resource, self._of.owner, self._rank(call), call.tool.cost_s, start)
+                    self._slots.wait(tool.resource, self._owner, self._rank(call), tool.cost_s, self._start, call)
 
     def _cause(self, call: Call) -> str:
         """The Call that failed, if this one uses its result, directly or not."""
@@ -219,17 +221,36 @@ class PlanRun:
         return self._ranks.get(call.name, call.cost_s)
 
     def _start(self, call: Call) -> None:
-        task = self._running[call.name] = self._loop.create_task(self._perform(call), name=call.name)
-        self._new.add(task)
+        """Its slot is taken: it runs in the task whose end let it go, or in one of its own."""
+        if self._free is not None:
+            self._running[call.name], self._next, self._free = self._free, call, None
+        else:
+            self._new.add(call.name)
+            self._running[call.name] = self._loop.create_task(self._work(call), name=call.name)
 
-    def _cancel(self, task: asyncio.Task[None]) -> None:
+    def _cancel(self, name: str, task: asyncio.Task[None]) -> None:
         """A task that is cancelled before its first step never gives its slot back: such a one looks by itself."""
-        if task not in self._new:
+        if name not in self._new:
             task.cancel()
 
-    async def _perform(self, call: Call) -> None:
-        """The life of a Call, from its start to that of what waited for it."""
-        self._new.discard(asyncio.current_task())
+    async def _work(self, call: Call) -> None:
+        """The life of a task: a Call, then the first of those that its end let go, and so on. A task that was cancelled
+        takes on nothing more."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._new.discard(call.name)
+        for left in range(_MOST_IN_A_ROW, 0, -1):
+            await self._perform(call, task if left > 1 else None)
+            if self._next is None:
+                return
+            call, self._next = self._next, None
+            if task.cancelling():
+                self._start(call)
+                return
+            task.set_name(call.name)
+
+    async def _perform(self, call: Call, task: asyncio.Task[None] | None) -> None:
+        """The life of a Call, from its start to that of what waited for it, one of which may go to `task`."""
         tool = call.tool
         assert tool is not None
         started = self._loop.time() - self._begun
@@ -257,19 +278,25 @@ class PlanRun:
                 whose = self._timed_out[call.name]
                 error = CallTimeout(f"{call.name}: {whose} was over; it had run for {ended - started:.3g} s")
             if self._running.pop(call.name, None) is not None:  # else it was given up
+                self._free = task
                 status: Status = "ok" if error is None else "failed"
                 ready = self._ready_at[call.name]
                 self._end(call, CallReport(status, None if error else result, error, "", ready, started, ended))
         except asyncio.CancelledError:
             raise
         except BaseException as failure:
+            self._free = None
+            if self._next is not None:
+                following, self._next = self._next, None
+                self._start(following)  # which sees that the plan ends
             self._fail(failure)
             if not isinstance(failure, Exception):
                 raise
         finally:
             if limit is not None:
                 self._deadlines.forget(call.name, limit)
-            self._of.slots.give(tool.resource)
+            self._slots.give(tool.resource)
+            self._free = None
 
     async def _result(self, call: Call, tool: ToolSpec) -> Any:
         """Arguments with results in them -> the tool -> a result as promised."""
@@ -277,8 +304,8 @@ class PlanRun:
         if run is None:
             raise UnknownTool(f"{call.name}: the scheduler has no tool {tool.name}; give it one")
         arguments = call.checked or self._arguments(call, tool)
-        if self._of.remembers and call.effects.pure:
-            result = await self._of.pure(call, tool, arguments, run)
+        if self._remembers and call.effects.pure:
+            result = await self._pure(call, tool, arguments, run)
         else:
             result = await run(arguments)
         if tool.result is None:
@@ -287,6 +314,20 @@ class PlanRun:
             return tool.result.validate_python(result)
         except ValidationError as error:
             raise BadResult(f"{call.name}: {tool.name} returned what it does not promise: {_first(error)}") from error
+
+    async def _pure(
+        self, call: Call, tool: ToolSpec, arguments: BaseModel, run: Callable[[Any], Awaitable[Any]]
+    ) -> Any:
+        """A pure Call's result: remembered, or from the first of two starts, as far as that is wanted."""
+        once: Callable[[], Awaitable[Any]] = partial(run, arguments)
+        if self._of.hedge is not None:
+            take = partial(self._slots.try_take, tool.resource, self._owner, tool.cost_s)
+            once = partial(self._of.hedge.run, tool.name, once, take, partial(self._slots.give, tool.resource))
+        memo, version_of = self._of.memo, self._of.version
+        if memo is None or version_of is None or tool.result is None:
+            return await once()
+        version = await version_of(call.effects.reads) if call.effects.reads else ""
+        return await once() if version is None else await memo.fetch(tool, arguments, version, once)
 
     def _arguments(self, call: Call, tool: ToolSpec) -> BaseModel:
         values = {name: resolve(value, self._value) for name, value in call.arguments.items()}
@@ -306,7 +347,7 @@ class PlanRun:
         task = self._running.get(name)
         if task is None or self._closing:
             return
-        self._cancel(task)
+        self._cancel(name, task)
         if name not in self._timed_out:
             self._timed_out[name] = whose
             self._loop.call_later(GRACE_S, self._guarded, self._expire, name, whose)

@@ -18,17 +18,14 @@ a stream of Calls that are still being written. The contract:
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Awaitable, Callable, Hashable, Mapping
-from functools import partial
 from typing import Any
-
-from pydantic import BaseModel
 
 from executor.execution import Execution
 from executor.hedge import Hedge
 from executor.memo import Memo, Version
 from executor.planrun import PlanRun
 from executor.slots import Slots
-from planner import Call, Plan, ToolSpec
+from planner import Call, Plan
 
 Tool = Callable[[Any], Awaitable[Any]]  # takes the tool's validated argument model
 Listener = Callable[[str, dict[str, Any]], object]
@@ -65,7 +62,6 @@ class Scheduler:
         self.memo = memo if version is not None else None
         self.version = version
         self.hedge = hedge
-        self.remembers = self.memo is not None or hedge is not None
         self.listener = listener or _nobody
 
     async def run(
@@ -82,14 +78,3 @@ class Scheduler:
             return await run.through(plan, timeout_s)
         finally:
             await run.close()
-
-    async def pure(self, call: Call, tool: ToolSpec, arguments: BaseModel, run: Tool) -> Any:
-        """A pure Call's result: remembered, or from the first of two starts, as far as that is wanted."""
-        once: Callable[[], Awaitable[Any]] = partial(run, arguments)
-        if self.hedge is not None:
-            take = partial(self.slots.try_take, tool.resource, self.owner, tool.cost_s)
-            once = partial(self.hedge.run, tool.name, once, take, partial(self.slots.give, tool.resource))
-        if self.memo is None or self.version is None or tool.result is None:
-            return await once()
-        version = await self.version(call.effects.reads) if call.effects.reads else ""
-        return await once() if version is None else await self.memo.fetch(tool, arguments, version, once)

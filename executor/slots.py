@@ -6,8 +6,10 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from typing import Any
 
-_Waiting = tuple[float, int, float, Callable[[], None]]  # minus its rank, its number, its cost, how to start it
+_Start = Callable[[Any], None]
+_Waiting = tuple[float, int, float, _Start, Any]  # minus its rank, its number, its cost, how to start it, and what
 
 
 @dataclass(slots=True)
@@ -44,11 +46,11 @@ class Slots:
         self._serve(queue, owner, cost_s)
         return True
 
-    def wait(self, resource: str, owner: Hashable, rank: float, cost_s: float, start: Callable[[], None]) -> None:
-        """Call `start`, with a slot taken, when one is free and it is this one's turn."""
+    def wait(self, resource: str, owner: Hashable, rank: float, cost_s: float, start: _Start, what: Any) -> None:
+        """Call `start(what)`, with a slot taken, when one is free and it is this one's turn."""
         self._count += 1
         waiting = self._queues[resource].waiting.setdefault(owner, [])
-        heapq.heappush(waiting, (-rank, self._count, cost_s, start))
+        heapq.heappush(waiting, (-rank, self._count, cost_s, start, what))
 
     def give(self, resource: str) -> None:
         """Give a slot back: the next one starts."""
@@ -63,16 +65,16 @@ class Slots:
             return
         owner = min(queue.waiting, key=lambda each: max(queue.served.get(each, 0.0), queue.clock))
         waiting = queue.waiting[owner]
-        _, _, cost_s, start = heapq.heappop(waiting)
+        _, _, cost_s, start, what = heapq.heappop(waiting)
         if not waiting:
             del queue.waiting[owner]
         self._serve(queue, owner, cost_s)
-        start()
+        start(what)
 
-    def withdraw(self, owner: Hashable, mine: Callable[[Callable[[], None]], bool]) -> None:
-        """Forget those of an owner's waiting starts for which `mine` is true."""
+    def withdraw(self, owner: Hashable, start: _Start) -> None:
+        """Forget what an owner has waiting for this `start`."""
         for queue in self._queues.values():
-            left = [each for each in queue.waiting.pop(owner, []) if not mine(each[3])]
+            left = [each for each in queue.waiting.pop(owner, []) if each[3] != start]
             if left:
                 heapq.heapify(left)
                 queue.waiting[owner] = left

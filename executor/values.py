@@ -16,13 +16,14 @@ Result = Callable[[str], Any]
 
 def resolve(value: Any, result: Result) -> Any:
     """The value with results in it. Raises BadReference."""
-    if isinstance(value, Reference):
+    kind = type(value)
+    if kind is Reference:
         return part(value, result(value.name)) if value.path else result(value.name)
-    if isinstance(value, Template):
+    if kind is Template:
         return "".join(each if isinstance(each, str) else _text(each, resolve(each, result)) for each in value.parts)
-    if isinstance(value, list):
+    if kind is list:
         return [resolve(each, result) for each in value]
-    if isinstance(value, dict):
+    if kind is dict:
         return {key: resolve(each, result) for key, each in value.items()}
     return value
 

@@ -93,8 +93,7 @@ class ToolSpec:
     @cached_property
     def fields(self) -> Mapping[str, TypeAdapter[Any]]:
         """For each argument, what checks a value of it alone."""
-        hints = {name: (info.annotation, info) for name, info in self.arguments.model_fields.items()}
-        return {name: _adapter(annotation, info) for name, (annotation, info) in hints.items()}
+        return {name: TypeAdapter(info.rebuild_annotation()) for name, info in self.arguments.model_fields.items()}
 
     @cached_property
     def required(self) -> tuple[str, ...]:
@@ -110,9 +109,3 @@ class ToolSpec:
     def result(self) -> TypeAdapter[Any] | None:
         """What checks a result; None when nothing is promised."""
         return None if self.returns is None else TypeAdapter(self.returns)
-
-
-def _adapter(annotation: Any, info: Any) -> TypeAdapter[Any]:
-    from typing import Annotated
-
-    return TypeAdapter(Annotated[annotation, *info.metadata] if info.metadata else annotation)

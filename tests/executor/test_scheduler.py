@@ -503,3 +503,62 @@ async def test_a_result_that_cannot_be_shown_in_a_text_costs_no_report() -> None
     assert statuses(execution) == {"a": "ok"}
     assert execution.answer is None
     assert isinstance(execution.stream_error, BadReference)
+
+
+async def test_a_call_that_cancels_its_own_task_at_its_end_does_no_harm_to_the_next() -> None:
+    async def hold(value: Value) -> Any:
+        task = asyncio.current_task()
+        assert task is not None
+        if value.of == 0:
+            task.cancel()
+        else:
+            await asyncio.sleep(0)
+        return 1
+
+    execution = await run("a = hold(of=0)\nb = hold(of=a)\nc = hold(of=b)", hold=hold)
+    assert statuses(execution) == {"a": "ok", "b": "ok", "c": "ok"}
+
+
+async def test_a_listener_that_fails_when_an_end_let_another_call_go_costs_no_slot() -> None:
+    slots, ended = Slots(host=1), []
+
+    def listener(kind: str, data: dict[str, Any]) -> None:
+        if kind == "call.ended":
+            ended.append(data["name"])
+            if data["name"] == "skipped":
+                raise OSError("the disk is full")
+
+    text = "a = give(of='fail')\nskipped = give(of=a)\nb = give(of=1)\nc = give(of=2)"
+    with pytest.raises(OSError, match="disk is full"):
+        await run(text, listener=listener, slots=slots)
+    assert ended == ["a", "skipped"]
+    assert slots.try_take("host", "anyone", 1.0)
+    assert others() == set()
+
+
+async def test_a_chain_of_calls_that_never_wait_lets_others_go_on() -> None:
+    turns, going = 0, True
+
+    async def other() -> None:
+        nonlocal turns
+        while going:
+            turns += 1
+            await asyncio.sleep(0)
+
+    beside = asyncio.create_task(other())
+    text = "a0 = give(of=0)\n" + "\n".join(f"a{n} = give(of=a{n - 1})" for n in range(1, 1000))
+    assert (await run(text)).ok
+    going = False
+    await beside
+    assert turns > 1000 / 32
+
+
+async def test_calls_in_one_task_each_have_their_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planrun, "GRACE_S", 0.01)
+
+    async def brief(value: Value) -> Any:
+        await asyncio.sleep(0.03 if value.of == "quick" else 10)
+
+    text = "a = give(of='quick')\nb = brief(of=a)\nc = give(of=b)\nd = brief(of=c)\ne = give(of=d)"
+    execution = await run(text, brief=brief)
+    assert statuses(execution) == {"a": "ok", "b": "ok", "c": "ok", "d": "failed", "e": "skipped"}
