@@ -147,11 +147,12 @@ def _journal(live: LiveRun, of: EquivalenceClass, cast: list[Ballot], flaky: dic
 
 
 def recall_ballots(live: LiveRun) -> None:
-    """What earlier processes saw."""
+    """What earlier processes saw; what they could not see is run again."""
     for event in Journal(live.store, live.id).events():
         if event.kind == CAST:
             ballots = [Ballot(**each) for each in json.loads(live.store.files.get(event.data["ballots"]))]
-            live.evidence.cast.setdefault(event.data["class"], {}).update({each.probe: each for each in ballots})
+            seen = {each.probe: each for each in ballots if each.outcome != "unknown"}
+            live.evidence.cast.setdefault(event.data["class"], {}).update(seen)
             live.evidence.flaky |= event.data["flaky"]
 
 

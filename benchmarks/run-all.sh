@@ -6,6 +6,8 @@ echo "== repair: three realistic repositories"
 "$1" benchmarks/repair.py --repositories tests/repositories
 echo "== planner"
 "$1" benchmarks/planner.py
+echo "== count"
+"$1" benchmarks/count.py
 echo "== scheduler"
 "$1" benchmarks/scheduler.py
 echo "== sandboxes"

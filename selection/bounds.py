@@ -28,9 +28,10 @@ class Bounds:
         required = sum(probe.required for probe in box.probes.values())
         self._open = dict.fromkeys(box.classes, required)  # required probes without a ballot
         self._broken: set[str] = set()
-        self._not_passed: dict[str, set[str]] = {name: set() for name in box.classes}  # probes whose vote is not sure
-        self._low = {name: sum(self._least(probe) for probe in box.probes) for name in box.classes}
-        self._high = {name: sum(self._most(name, probe) for probe in box.probes) for name in box.classes}
+        self._not_passed: dict[str, set[str]] = {name: set() for name in box.classes}  # required probes, vote unsure
+        self._less: dict[str, dict[str, float]] = {name: {} for name in box.classes}  # nats that other probes take
+        everything = sum(self.weights[name].swing for name, probe in box.probes.items() if not probe.required)
+        self._untold = dict.fromkeys(box.classes, everything)  # nats that probes without a ballot may take
         self._voters = {name: voters(of) for name, of in box.classes.items()}
         self._votes = {name: votes(each) for name, each in self._voters.items()}
         self._alike = self._may_be_alike(box)
@@ -61,11 +62,11 @@ class Bounds:
         if self.probes[probe].required:
             self._tell_required(name, ballot)
         else:
-            weighs = self.weights[probe].of(ballot.outcome, own=probe in self._own[name])
-            self._low[name] += weighs - self._least(probe)
-            self._high[name] += weighs - self._most(name, probe)
-            if ballot.outcome in FAILED and self.probes[probe].kind != "regression":
-                self._not_passed[name].add(probe)
+            weight = self.weights[probe]
+            less = weight.passed - weight.of(ballot.outcome, own=probe in self._own[name])
+            self._untold[name] -= weight.swing
+            if less:
+                self._less[name][probe] = less
         if not self.probes[probe].flakiness:
             for other in list(self._alike[name]):
                 if other != name and probe in self.rows[other] and seen(self.rows[other][probe]) != seen(ballot):
@@ -85,18 +86,25 @@ class Bounds:
         """Whether a class passes all that is required; None while that is open."""
         if name in self._broken:
             return False
-        missed = [self._speaks(probe) for probe in self._not_passed[name] if self.probes[probe].required]
+        missed = [self._speaks(probe) for probe in self._not_passed[name]]
         if True in missed:
             return False
         return None if self._open[name] or None in missed else True
 
     def waits(self, name: str) -> set[str]:
-        """Probes that a class does not pass, of which it depends on others whether they count."""
-        return {probe for probe in self._not_passed[name] if self._speaks(probe) is None}
+        """Probes with a ballot on a class, of which it depends on others whether they count."""
+        required = {probe for probe in self._not_passed[name] if self._speaks(probe) is None}
+        return required | {probe for probe in self._less[name] if self._separates(probe) is None}
 
     def _speaks(self, probe: str) -> bool | None:
         """Whether a probe has a vote (see Box.speaks); None while that is open."""
         if self._passed[probe] or (self._failed[probe] and self.probes[probe].kind == "regression"):
+            return True
+        return None if self._told[probe] < len(self.classes) else False
+
+    def _separates(self, probe: str) -> bool | None:
+        """Whether a probe tells classes apart; None while that is open."""
+        if self._passed[probe] and self._failed[probe]:
             return True
         return None if self._told[probe] < len(self.classes) else False
 
@@ -109,24 +117,13 @@ class Bounds:
         sure = {name}
         if self._complete(name):
             sure |= {other for other in self._alike[name] if self._complete(other)}
-        mute = self._relief(name, sure=True)
-        return self._low[name] + mute + agreement(voter for other in sure for voter in self._voters[other])
+        less = sum(nats for probe, nats in self._less[name].items() if self._separates(probe) is not False)
+        return agreement(voter for other in sure for voter in self._voters[other]) - less - self._untold[name]
 
     def high(self, name: str) -> float:
         """The greatest score with which a class can end."""
-        mute = self._relief(name, sure=False)
-        return (
-            self._high[name] + mute + agreement(voter for other in self._alike[name] for voter in self._voters[other])
-        )
-
-    def _relief(self, name: str, *, sure: bool) -> float:
-        """What failures weigh that do not count in the end, since no class passes the probe: for sure, or perhaps."""
-        mute = (False,) if sure else (False, None)
-        return -sum(
-            self.weights[probe].failed
-            for probe in self._not_passed[name]
-            if not self.probes[probe].required and self._speaks(probe) in mute
-        )
+        less = sum(nats for probe, nats in self._less[name].items() if self._separates(probe))
+        return agreement(voter for other in self._alike[name] for voter in self._voters[other]) - less
 
     def best(self, name: str) -> Key:
         """Where a class stands with its greatest score."""
@@ -136,25 +133,12 @@ class Bounds:
         """Where a class stands with its least score."""
         return (-self.low(name), -self._votes[name], -self.classes[name].score, name)
 
-    def swing(self, name: str, probe: str) -> float:
-        """What a probe that is not required may change of a class's score."""
-        return self._most(name, probe) - self._least(probe)
-
     def likely(self, probe: str) -> float:
         """How likely a class passes a probe, from what others did."""
         rates = PRIORS[self.probes[probe].kind]
         prior = RIGHT * rates.right + (1 - RIGHT) * rates.wrong
         passed, failed = self._passed[probe], self._failed[probe]
         return (passed + _PRIOR_WORTH * prior) / (passed + failed + _PRIOR_WORTH)
-
-    def _least(self, probe: str) -> float:
-        return 0.0 if self.probes[probe].required else self.weights[probe].failed
-
-    def _most(self, name: str, probe: str) -> float:
-        if self.probes[probe].required:
-            return 0.0
-        weight = self.weights[probe]
-        return weight.own if probe in self._own[name] else weight.passed
 
     def _complete(self, name: str) -> bool:
         return len(self.rows[name]) == len(self.probes)

@@ -2,9 +2,9 @@
 
 Two tiers. First what is required: a stable regression test that a class fails is a veto, and so is a target, a stable test
 that fails on base, where some class passes it. What was not seen to pass did not pass. Among those that pass, the score
-decides: the weighed ballots of all other probes (`weights`) and the agreement of independent voters (`agreement`), in
-nats, summed exactly. What remains tied is ordered by the class's own voters and then by the policy's own order, which has no
-vote.
+decides: the agreement of independent voters (`agreement`), less what the ballots of all other probes take from it
+(`weights`), in nats, summed exactly. Only probes that separate classes count. What remains tied is ordered by the class's
+own voters and then by the policy's own order, which has no vote.
 
 With given weights a class's score is a sum over its own ballots, so that bounds on it are known before they are cast; that
 is what lazy counting (`lazy`) lives from.
@@ -30,8 +30,9 @@ class Standing:
 
     broken: required regression probes that it fails. unmet: targets that it fails or that were not run for it. unseen:
     regression probes that were run for others only. examples_met, examples_missed: documented examples.
-    score: nats of evidence, for the order. belief: nats for the posterior: the score without probes that say the same of
-    all, less the vetoes, as finite evidence; to pass a required test that a bad rival fails is no merit.
+    score: nats of evidence, for the order; 0 where nothing is against it and nobody agrees. belief: nats for the
+    posterior: the merit of what it passes and others fail, less the vetoes as finite evidence; to pass a required test that
+    a bad rival fails is no merit.
     group: its behaviour group. votes, group_votes: independent ones, see `agreement`.
     """
 
@@ -121,16 +122,17 @@ def count(
         members.setdefault(group[name], set()).update(voters(of))
     regressions, targets = _required(box, "regression"), _required(box, "target")
     examples = {name for name, probe in box.probes.items() if probe.kind == "example"}
-    votes_of = {name: weighed[name] for name, probe in box.probes.items() if not probe.required and box.speaks(name)}
-    passes = {name: weight.passed for name, weight in votes_of.items()}
-    fails = {name: weight.failed for name, weight in votes_of.items()}
     separating = {name for name in box.probes if box.separates(name)}
-    vetoes = {name: weighed[name].swing for name in separating - votes_of.keys()}
+    free = {name for name in separating if not box.probes[name].required}
+    fails = {name: weighed[name].swing for name in separating}
+    lacks = {name: weighed[name].passed for name in free}
+    own = {name: weighed[name].passed - weighed[name].own for name in free}
+    at_best = sum(lacks.values())
 
     def standing(of: EquivalenceClass) -> Standing:
         passed, failed = box.passed[of.id], box.failed[of.id]
-        less = {name: weighed[name].passed - weighed[name].own for name in box.own[of.id] & passed}
         agreed = agreement(members[group[of.id]])
+        less = _sum(fails, free & failed) + _sum(lacks, free - passed - failed) + _sum(own, box.own[of.id] & passed)
         return Standing(
             of=of,
             broken=tuple(sorted(regressions & failed)),
@@ -138,12 +140,8 @@ def count(
             unseen=tuple(sorted(regressions - passed - failed)),
             examples_met=len(examples & passed),
             examples_missed=len(examples & failed),
-            score=agreed + _sum(passes, passed) + _sum(fails, failed) - _sum(less, votes_of.keys()),
-            belief=agreed
-            + _sum(passes, passed & separating)
-            + _sum(fails, failed & separating)
-            - _sum(less, votes_of.keys() & separating)
-            - _sum(vetoes, failed),
+            score=agreed - less,
+            belief=agreed - less + at_best - _sum(fails, failed - free),
             group=group[of.id],
             votes=votes(voters(of)),
             group_votes=votes(members[group[of.id]]),

@@ -13,8 +13,8 @@ failure of a required regression test ends a class. Within a class, probes go by
 bound for their cost. The end has come when one class is certain to pass what is required and its lower bound is above the
 upper bounds of all others that may still pass; or when none may.
 
-What does not depend on a class's own ballots is bounded too: a target counts only if some class passes it, and agreement
-grows with classes that turn out to behave alike.
+What does not depend on a class's own ballots is bounded too: a target counts only if some class passes it, another probe
+only if it separates classes, and agreement grows with classes that turn out to behave alike.
 
 With a price, counting also stops, once a class is certain to pass what is required, when what the next execution is
 expected to add to the probability of choosing right is worth less than it costs. Then the winner is that of the full matrix
@@ -129,7 +129,7 @@ class Lazy:
         untold = [probe for probe in bounds.probes if probe not in bounds.rows[name] and self._costs[probe] <= left]
         if not untold:
             return self._ask_others(name, left)
-        value = {probe: self._expected(name, probe) / max(self._costs[probe], 1e-9) for probe in untold}
+        value = {probe: self._expected(probe) / max(self._costs[probe], 1e-9) for probe in untold}
         untold.sort(key=lambda probe: (-value[probe], probe))
         chosen: list[str] = []
         cost = 0.0
@@ -152,9 +152,9 @@ class Lazy:
                     return self._asking(other, [probe])
         return None
 
-    def _expected(self, name: str, probe: str) -> float:
+    def _expected(self, probe: str) -> float:
         """Nats that a probe is expected to take from a class's upper bound."""
-        swing = GATE if self._bounds.probes[probe].required else self._bounds.swing(name, probe)
+        swing = GATE if self._bounds.probes[probe].required else self._bounds.weights[probe].swing
         return (1 - self._bounds.likely(probe)) * swing
 
     def _gain(self, leader: str, rivals: Sequence[str]) -> float:
@@ -169,8 +169,8 @@ class Lazy:
                 if bounds.probes[probe].required:
                     likely *= passing
                 else:
-                    mean -= (1 - passing) * bounds.swing(name, probe)
-                    variance += passing * (1 - passing) * bounds.swing(name, probe) ** 2
+                    mean -= (1 - passing) * bounds.weights[probe].swing
+                    variance += passing * (1 - passing) * bounds.weights[probe].swing ** 2
             short = bounds.low(leader) - mean
             likely *= math.erfc(short / math.sqrt(2 * variance)) / 2 if variance else float(short <= 0)
             gain += likely * math.tanh(max(0.0, bounds.high(name) - bounds.low(leader)) / 2)

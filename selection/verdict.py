@@ -38,7 +38,7 @@ class CandidateReport(_Model):
     unseen: int = Field(0, description="tests that pass on base and were not run with it, since it could not win")
     examples_met: int
     examples_missed: int
-    evidence: float | None = Field(None, description="nats: its weighed ballots and the agreement of others")
+    evidence: float | None = Field(None, description="nats: the agreement of others, less what ballots take")
     posterior: float | None = Field(None, description="probability that what it does is right, shared by its group")
     votes: float | None = Field(None, description="independent votes for its behaviour group")
     group: str | None = Field(None, description="the behaviour group of its class, named by one of its classes")
@@ -165,9 +165,12 @@ def _reason(counted: Count, stopped: str) -> str:
     mended, kept = passed.count("target"), passed.count("regression")
     rivals = len(counted.eligible) - 1
     others = f"; {rivals} other program{'s do' if rivals > 1 else ' does'} too" if rivals else ""
-    others += f"; {counted.unrun} more were not run with it" if counted.unrun else ""
+    if counted.unrun and not kept:
+        passing = "test that passes on base was" if counted.unrun == 1 else "tests that pass on base were"
+        return f"it was not tested: {counted.unrun} {passing} not run with any candidate"
     if not counted.tested:
         return f"it was not verified: no test had a vote{others}"
+    others += f"; {_tests(counted.unrun)} more were not run with it" if counted.unrun else ""
     kept_whole = f"breaks none of the {kept} that passed{others}"
     if not kept:
         return f"it mends {_tests(mended)}; none passed before{others}"
@@ -227,7 +230,7 @@ def _probe(counted: Count, probe: Probe) -> ProbeReport:
 
 def _ballot(counted: Count, ballot: Ballot) -> BallotReport:
     probe = counted.box.probes[ballot.probe]
-    alone = probe.required or not counted.box.speaks(probe.id)
+    alone = probe.required or not counted.box.separates(probe.id)
     weight = (
         None
         if alone
