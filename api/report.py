@@ -91,14 +91,14 @@ def _candidates(verdict: Verdict) -> RenderableType:
         table.add_column(column, no_wrap=True)
     table.add_column("what it does", overflow="fold")
     passed = {ballot.probe for ballot in verdict.ballots if ballot.outcome == "passed"}
-    targets = sum(probe.kind == "target" and probe.id in passed for probe in verdict.probes)
+    targets = {probe.id for probe in verdict.probes if probe.kind == "target"} & passed
     letters = {key: chr(ord("A") + place % 26) for place, key in enumerate(_distinct(verdict))}
     for each in verdict.candidates[:_MANY]:
         examples = each.examples_met + each.examples_missed
         table.add_row(
             f"{each.rank or '-'}{' *' if each.id == verdict.winner else ''}",
             each.id[:8],
-            f"{targets - len(each.unmet)}/{targets}" if each.rank else "-",
+            f"{len(targets & passed_by(verdict, each.equivalence_class))}/{len(targets)}" if each.rank else "-",
             f"{len(each.broken)}{', not all run' if each.unseen else ''}" if each.rank else "-",
             f"{each.examples_met}/{examples}" if examples else "-",
             "-" if each.votes is None else f"{each.votes:g}",

@@ -72,9 +72,11 @@ def confidence(counted: Count) -> tuple[float, str]:
     elif not counted.shown:
         why = "no test that failed before passes with it, so none shows that the issue is solved"
     elif len(eligible) == 1:
+        # of rivals that were not tested, less is known than of those that passed too, and they are no likelier
         left = sum(not each.broken and not each.unmet for each in counted.standings) - 1
         rivals = f"{left} more were not tested to the end" if left else "" if agree else "nothing to compare it with"
         why = "; ".join(filter(None, ("one program passed every test", rivals)))
+        sure = max(sure, OPEN)
     elif behave_alike([standing.of for standing in eligible]):
         sure = max(sure, ALIKE)
         why = f"all {len(eligible)} programs that passed every test behave alike on generated inputs"

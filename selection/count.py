@@ -28,8 +28,8 @@ Rank = tuple[int, int, int, float, float, float, str]
 class Standing:
     """One class and the ballots for and against it.
 
-    broken: required regression probes that it fails. unmet: targets that it fails or that were not run for it. unseen:
-    regression probes that were run for others only. examples_met, examples_missed: documented examples.
+    broken: required regression probes that it fails. unmet: targets that it fails. unseen: probes of both kinds that count
+    and were not run for it. examples_met, examples_missed: documented examples.
     score: nats of evidence, for the order; 0 where nothing is against it and nobody agrees. belief: nats for the
     posterior: the merit of what it passes and others fail, less the vetoes as finite evidence; to pass a required test that
     a bad rival fails is no merit.
@@ -136,8 +136,8 @@ def count(
         return Standing(
             of=of,
             broken=tuple(sorted(regressions & failed)),
-            unmet=tuple(sorted(targets - passed)),
-            unseen=tuple(sorted(regressions - passed - failed)),
+            unmet=tuple(sorted(targets & failed)),
+            unseen=tuple(sorted((regressions | targets) - passed - failed)),
             examples_met=len(examples & passed),
             examples_missed=len(examples & failed),
             score=agreed - less,

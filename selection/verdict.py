@@ -35,7 +35,7 @@ class CandidateReport(_Model):
     dropped: str | None = Field(description="why it was dropped before any test")
     broken: list[str] = Field(description="tests that pass on base and fail with it")
     unmet: list[str] = Field(description="tests that it had to mend and did not")
-    unseen: int = Field(0, description="tests that pass on base and were not run with it, since it could not win")
+    unseen: int = Field(0, description="tests that it would have to pass and that were not run with it")
     examples_met: int
     examples_missed: int
     evidence: float | None = Field(None, description="nats: the agreement of others, less what ballots take")

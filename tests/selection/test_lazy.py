@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selection import Ask, Ballot, Count, Lazy, Outcome, Probe, StrangeBallot, classify, count
+from selection import Ask, Ballot, Count, Lazy, Outcome, Probe, StrangeBallot, classify, count, decide
 from tests.selection.worlds import World, candidate, program, worlds
 
 
@@ -83,13 +83,18 @@ def suite(number: int) -> list[Probe]:
 
 def test_of_many_that_pass_the_first_alone_is_run_on_the_whole_suite() -> None:
     candidates = tuple(candidate(f"c{place}", place, score=-place) for place in range(1, 9))
-    probes = tuple(suite(100))
+    probes = (*suite(99), Probe("t", "target"))
     matrix = {place: {probe.id: Ballot(probe.id, "", "passed") for probe in probes} for place in range(1, 9)}
     world = World(candidates, probes, matrix)
     plan = Lazy(world.classes, probes)
     found = drive(world, plan, most=1000)
     assert found.winner and found.winner.of.representative.id == "c1"
     assert (plan.executions, plan.full) == (100, 800)
+    verdict = decide(found, (), stopped="enough", cost={"wall_s": 1.0, "stages": {}})
+    assert verdict.executions and verdict.executions.saved == 700
+    assert verdict.reasons[0] == "7 programs could not win any more, and had no further tests"
+    assert verdict.confidence_reason == "one program passed every test; 7 more were not tested to the end"
+    assert 0.3 < verdict.confidence < 0.5
 
 
 def test_a_test_that_others_failed_is_run_first_and_a_cheap_one_before_a_dear_one() -> None:
