@@ -10,6 +10,12 @@ echo "== count"
 "$1" benchmarks/count.py
 echo "== scheduler"
 "$1" benchmarks/scheduler.py
+echo "== a trajectory's turn (MINI=PYTHON: beside mini-swe-agent, from an environment that has it)"
+if command -v bwrap >/dev/null 2>&1; then
+  "$1" benchmarks/overhead.py ${MINI:+--mini "$MINI"}
+else
+  echo "left out: it needs bubblewrap"
+fi
 echo "== sandboxes"
 if docker image inspect runoff-test >/dev/null 2>&1; then
   "$1" benchmarks/sandbox.py

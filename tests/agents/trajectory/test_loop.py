@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from itertools import pairwise
 from typing import Any
 
@@ -267,3 +268,33 @@ async def test_every_name_of_a_plan_has_its_result_in_the_observation_also_where
     assert "two = read(path='shop/price.py')\nthe same as one: an equal call" in seen
     assert seen.count("def total") == 1
     assert seen.index("one = read") < seen.index("two = read") < seen.index("three = read")
+
+
+async def test_a_process_that_a_command_left_behind_is_in_the_diff_of_a_later_turn(open_bench: Open) -> None:
+    bench = await open_bench(FILES)
+
+    def script(request: ModelRequest) -> str:
+        if request.step == 1:
+            time.sleep(1.0)
+        return [
+            'left = run(command="(sleep 0.5; echo late > late.txt) > /dev/null 2>&1 &")',
+            "seen = recall()",
+            'finish(answer="done")',
+        ][request.step]
+
+    ended = await bench.run(script)
+    assert [turn["patch"] for turn in bench.turns()].count("") == 1
+    assert b"+late" in ended.patch
+
+
+async def test_a_checkpoint_holds_of_a_history_only_what_is_new(open_bench: Open) -> None:
+    bench = await open_bench(FILES)
+    await bench.run([f"# thought {step}\nseen_{step} = recall()" for step in range(12)], limits=Limits(turns=12))
+    stored = [
+        bytes(value)
+        for table, column in (("writes", "value"), ("checkpoints", "checkpoint"))
+        for (value,) in bench.saver.conn.execute(f"SELECT {column} FROM {table}")
+        if value is not None
+    ]
+    assert sum(b"# thought 0" in each for each in stored) == 1
+    assert sum(b"# thought 11" in each for each in stored) == 1
