@@ -10,7 +10,6 @@ after their sandboxes have started and each had a first turn, and the limit of t
 edited     the first turn made a file, so that every later one has a diff
 a program  the first turn ran `true` in the sandbox: it might have left a process that goes on, so that the workspace is
            looked at after every turn
-thinking   the model takes 100 ms for an answer, which are not counted
 
 ms/turn    wall milliseconds between the ends of two turns of one trajectory, less the time in which the tool ran. All
            share one event loop: with 8 at once and no model to wait for, a turn waits for the work of seven others
@@ -68,7 +67,6 @@ from workspaces.sandbox.bubblewrap import Bubblewrap
 GIT = ("git", "-c", "user.name=benchmark", "-c", "user.email=benchmark@example.org")
 OVERVIEW = "\n".join(f"src/module_{number}.py: class Part{number}, def build, def check" for number in range(200))
 GROWTH = (0.5, 1, 2)  # times --turns
-THINKING_S = 0.1
 FIRST = {
     "edited": '```python\nmade = create(path="src/more.py", content="more = 1\\n")\n```\n',
     "a program": '```python\nran = run(command="true")\n```\n',
@@ -99,13 +97,12 @@ class AllTogether:
         at_once: int,
         *,
         first: str = "",
-        delay_s: float = 0.0,
         profile: cProfile.Profile | None = None,
     ) -> None:
         def script(request: ModelRequest) -> str:
             return first if first and request.step == 0 else answer(request.step, request.trajectory)
 
-        self._inner = Scripted(script, delay_s=delay_s)
+        self._inner = Scripted(script)
         self._turns = turns
         self._second, self._last = asyncio.Barrier(at_once), asyncio.Barrier(at_once)
         self._profile = profile
@@ -156,9 +153,7 @@ class Wave:
         return {"ms": spread(self.beyond_ms), "cpu_ms": self.cpu_ms}
 
 
-async def wave(
-    turns: int, at_once: int, *, first: str = "", delay_s: float = 0.0, profile: cProfile.Profile | None = None
-) -> Wave:
+async def wave(turns: int, at_once: int, *, first: str = "", profile: cProfile.Profile | None = None) -> Wave:
     """Run `at_once` trajectories of `turns` turns each, as a Run does. The rest: see AllTogether."""
     async with AsyncExitStack() as stack:
         state = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -179,7 +174,7 @@ async def wave(
             return await provider.start(SandboxSpec(workspace.path, readonly=interpreter.readonly))
 
         account = Account(Ledger(store, run_id, Budget.parse("tokens=1000M")), journal, files=store.files)
-        together = AllTogether(turns, at_once, first=first, delay_s=delay_s, profile=profile)
+        together = AllTogether(turns, at_once, first=first, profile=profile)
         model = Recorder(Recalling(Metered(together, account), journal, store.files), state / "record")
         shared = Shared(
             checkout=checkout,
@@ -202,7 +197,6 @@ async def wave(
             pass
         beyond_ms, tool_ms = turn_times(journal)
         assert len(tool_ms) == len(beyond_ms) == (turns - 3) * at_once, "some turn did not call its tool"
-        beyond_ms = [each - 1000 * delay_s for each in beyond_ms]
         cpu_ms = together.held.cpu_s * 1000 / ((turns - 2) * at_once)
         return Wave(beyond_ms, cpu_ms, tool_ms, together.held, sizes(state))
 
@@ -273,7 +267,6 @@ async def ours(asked: argparse.Namespace) -> dict[str, Any]:
     others = {
         "one at a time": await best(asked, asked.turns, 1),
         **{name: await best(asked, asked.turns, asked.at_once, first=first) for name, first in FIRST.items()},
-        "thinking": await best(asked, asked.turns, asked.at_once, delay_s=THINKING_S),
     }
     for name, other in others.items():
         figures[name] = other.row()
