@@ -21,7 +21,7 @@ from langgraph.channels import DeltaChannel
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import START, StateGraph
 from langgraph.runtime import Runtime
-from langgraph.types import Command, Overwrite
+from langgraph.types import Command, Overwrite, StateSnapshot
 
 from agents.errors import ModelError, ModelUnusable, PromptTooLong
 from agents.trajectory import prompt
@@ -79,10 +79,10 @@ async def run_trajectory(bench: Workbench, saver: BaseCheckpointSaver[Any]) -> E
     graph = _graph().compile(checkpointer=saver)
     config: Any = {"configurable": {"thread_id": bench.thread}, "recursion_limit": 10_000}
     before = await graph.aget_state(config)
-    state = before.values
+    state = reached(before)
     if state:
         await bench.restore(state.get("patch", ""), state.get("notes", {}))
-    if not state or before.next:
+    if not state or before.tasks:
         start: Any = None if state else {"history": More(messages=[bench.prefix.instruction(bench.number)]), "step": 0}
         state = await graph.ainvoke(start, config, context=bench, durability="sync")
     return Ended(
@@ -93,6 +93,11 @@ async def run_trajectory(bench: Workbench, saver: BaseCheckpointSaver[Any]) -> E
         reproduced=bool(state.get("reproduction", {}).get("failed_on_base")),
         model_failed=state["model_failed"],
     )
+
+
+def reached(before: StateSnapshot) -> dict[str, Any]:
+    """Where a trajectory stands: its last checkpoint, and what the step after that had written when its process died."""
+    return before.values | {name: value for task in before.tasks for name, value in (task.result or {}).items()}
 
 
 def _graph() -> StateGraph[State, Workbench, State, State]:
