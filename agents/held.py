@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -29,9 +28,10 @@ async def held(live: LiveRun, stage: str, amounts: Amounts = NOTHING) -> AsyncIt
     it when those are over, and put on the bill what it took. Raises LimitExceeded."""
     reservation = live.ledger.reserve(stage, amounts, all_of="sandbox_s")
     limited = live.ledger.budget.sandbox_s is not None
-    # all workers are held; a tenth is for the clean-up of what runs in the end
-    stage_held = Held(0.9 * reservation.amounts.sandbox_s / live.settings.workers if limited else math.inf)
-    started = time.monotonic()
+    most = live.settings.workers + (not live.request.repairs)  # what is verified has its own, beside the first worker's
+    # all of them may be held; a tenth is for the clean-up of what runs in the end
+    stage_held = Held(0.9 * reservation.amounts.sandbox_s / most if limited else math.inf)
+    before_s = live.sandbox_s
     try:
         async with asyncio.timeout(stage_held.room_s if limited else None) as timer:
             yield stage_held
@@ -41,5 +41,5 @@ async def held(live: LiveRun, stage: str, amounts: Amounts = NOTHING) -> AsyncIt
         limit = live.ledger.budget.limit("sandbox_s")
         raise LimitExceeded("sandbox_s", limit, limit - live.ledger.left("sandbox_s", SELECTION), stage) from error
     finally:
-        held_s = live.starting * (time.monotonic() - started)
-        live.ledger.settle(reservation, Amounts(candidates=stage_held.candidates, sandbox_s=held_s))
+        spent = Amounts(candidates=stage_held.candidates, sandbox_s=live.sandbox_s - before_s)
+        live.ledger.settle(reservation, spent)

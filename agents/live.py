@@ -60,12 +60,12 @@ class LiveRun:
     source: Source | None = None
     checkout: Checkout | None = None
     workers: list[TestSession] = field(default_factory=list)
-    starting: int = 0  # workers that are there or on their way
     policy: Policy | None = None
     person: Asker | None = None
     judge: Judge | None = None
     tests: RepositoryTests | None = None  # those that candidates are verified by, where their policy does not do it
     _found: tuple[str, tuple[Path, ...]] | None = None
+    _sandboxes: list[Sandbox] = field(default_factory=list)  # all that were ever started
 
     async def open(self) -> None:
         """Look at the repository, clear up what dead Runs left, and find a sandbox. Raises what bad input raises."""
@@ -113,7 +113,6 @@ class LiveRun:
 
     async def start_worker(self) -> int:
         """A workspace, a sandbox on it and a pytest session that has collected; returns its number."""
-        self.starting += 1
         python, _ = await self.interpreter()
 
         async def fresh() -> Sandbox:
@@ -154,7 +153,14 @@ class LiveRun:
         spec = SandboxSpec(
             workspace.path, image=self.request.image, readonly=mounts, env=env, limits=LIMITS, label=self.id
         )
-        return await self.provider.start(spec)
+        sandbox = await self.provider.start(spec)
+        self._sandboxes.append(sandbox)
+        return sandbox
+
+    @property
+    def sandbox_s(self) -> float:
+        """Seconds that sandboxes of this process were held, all of them added up."""
+        return sum(sandbox.held_s for sandbox in self._sandboxes)
 
     async def interpreter(self) -> tuple[str, tuple[Path, ...]]:
         """The interpreter's name in the sandbox, and what of the host it needs there."""

@@ -11,7 +11,7 @@ import contextlib
 from importlib.metadata import version
 from typing import Any
 
-from agents.errors import HarnessFailed, UnusableTests
+from agents.errors import HarnessFailed, PricesUnknown, UnusableTests
 from agents.firstplan import AtCommit, Nothing, first_plan
 from agents.given import GivenCandidates
 from agents.judge import Judge
@@ -110,8 +110,14 @@ class _Tools:
     async def open_model(self) -> None:
         live = self._live
         request, settings = live.request, live.settings
-        hidden = secrets(settings)
-        account = Account(live.ledger, live.journal, files=live.store.files, prices=prices(settings), secrets=hidden)
+        hidden, known = secrets(settings), prices(settings)
+        served = not (request.model or "").startswith(("scripted:", "replay:"))
+        if served and live.ledger.budget.usd is not None and not known.known:
+            raise PricesUnknown(
+                f"budget: usd={live.ledger.budget.usd:g} can only be kept when prices are known: set RUNOFF_PRICE_PROMPT and "
+                "RUNOFF_PRICE_COMPLETION (dollars for a million tokens), or limit tokens instead"
+            )
+        account = Account(live.ledger, live.journal, files=live.store.files, prices=known, secrets=hidden)
         model: Model = await open_model(request.model or "", settings, account, base_url=request.base_url)
         live.stack.push_async_callback(model.close)
         model = Recalling(model, live.journal, live.store.files)

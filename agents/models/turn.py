@@ -190,6 +190,10 @@ class Prices:
     completion: float | None = None
     cached: float | None = None
 
+    @property
+    def known(self) -> bool:
+        return self.prompt is not None and self.completion is not None
+
     def usd(self, usage: Usage) -> float | None:
         """What a call cost; None when a price is unknown."""
         if self.prompt is None or self.completion is None:

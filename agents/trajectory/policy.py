@@ -67,7 +67,7 @@ class ModelPolicy:
 
         def numbers() -> Iterator[int]:
             nonlocal used
-            while not self.exhausted and used < max(1, executions) and time.monotonic() < end:
+            while not self.exhausted and used < executions and time.monotonic() < end:
                 self.drawn += 1
                 used += 1
                 yield self.drawn

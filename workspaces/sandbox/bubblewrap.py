@@ -149,12 +149,8 @@ class BubblewrapSandbox(SupervisedSandbox):
         self._group = group
         self._owner = owner
         self._gone = asyncio.Event()
-        self._closed = False
 
-    async def close(self) -> None:
-        if self._closed:
-            return
-        self._closed = True
+    async def _close(self) -> None:
         try:
             await self._unwatch()
             await self._end()

@@ -98,6 +98,9 @@ class Sandbox(Protocol):
     @property
     def provider(self) -> str: ...  # "docker" | "bubblewrap"
 
+    @property
+    def held_s(self) -> float: ...  # seconds from its start until it was closed, or until now
+
     async def exec(
         self,
         argv: Sequence[str],

@@ -194,12 +194,8 @@ class DockerSandbox(SupervisedSandbox):
         self._link = link
         self._container = container
         self._owner = owner
-        self._closed = False
 
-    async def close(self) -> None:
-        if self._closed:
-            return
-        self._closed = True
+    async def _close(self) -> None:
         await self._unwatch()
         await self._end()
         await _remove(self._container)

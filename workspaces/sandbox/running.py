@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -44,6 +45,13 @@ class SupervisedSandbox(ABC):
         self._spec = spec
         self._why = ""  # it ended although nobody closed it
         self._watching: asyncio.Task[None] | None = None
+        self._closed = False
+        self._began = time.monotonic()
+        self._ended: float | None = None
+
+    @property
+    def held_s(self) -> float:
+        return (self._ended or time.monotonic()) - self._began
 
     def watch(self) -> None:
         """Begin to end the sandbox as soon as its workspace is too large, where the workspace does not limit itself."""
@@ -131,9 +139,18 @@ class SupervisedSandbox(ABC):
         finally:
             await execution.kill()
 
-    @abstractmethod
     async def close(self) -> None:
-        """As in the contract."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            await self._close()
+        finally:
+            self._ended = time.monotonic()
+
+    @abstractmethod
+    async def _close(self) -> None:
+        """End every process, and release all that it holds. Called once."""
 
     def _environment(self, env: Mapping[str, str] | None) -> dict[str, str]:
         return {**ENV, **self._spec.env, **(env or {})}
