@@ -145,7 +145,6 @@ class _Command:
         assert live.live is not None
         assert live.checkout is not None
         async with await Workspaces(live.live).create(live.checkout, patch) as workspace:
-            live.starting = max(1, live.starting)
             sandbox = await live.sandbox_on(workspace)
             try:
                 result, cases, said = await CommandTests(sandbox, self.command, self.junit).run_cases("", COMMAND_S)

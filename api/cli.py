@@ -25,7 +25,7 @@ from api.files import check_output, read_issue, write_output
 from api.plain import plain
 from api.plan_command import plan_command
 from api.progress import ProgressView
-from memory import Journal, Runs, Store
+from memory import Journal, Runs, Store, bill_of
 from selection import Verdict
 from workspaces import apply_to_checkout, cleanup
 
@@ -305,7 +305,7 @@ def show(
             for event in Journal(store, record.id).events():
                 print(event.as_json())
         elif record.verdict is None:
-            print(plain(f"run {record.id}: {record.state}{f', {record.error}' if record.error else ''}"))
+            report.show_without_verdict(record, bill_of(Journal(store, record.id).events()))
         else:
             verdict = Verdict.model_validate(record.verdict["verdict"])
             if as_json:

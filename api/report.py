@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.syntax import Syntax
@@ -11,7 +13,7 @@ from rich.text import Text
 from agents.findings import Finding
 from api.plain import plain
 from api.votes import passed_by, votes
-from memory import RunRecord
+from memory import Amounts, Bill, RunRecord
 from selection import Verdict
 
 _PLAIN_WIDTH = 160  # columns, where the output goes to a file or another program
@@ -38,10 +40,24 @@ def show_verdict(verdict: Verdict, patch: bytes, *, run_id: str) -> None:
     if patch:
         text = plain(patch.decode("utf-8", "replace"))
         out.print(Syntax(text, "diff", background_color="default") if out.is_terminal else Text(text.rstrip("\n")))
-    out.print(_bill(verdict))
+    out.print(
+        _bill(
+            {name: Amounts(**each.model_dump()) for name, each in verdict.cost.stages.items()},
+            verdict.cost.wall_s,
+            f"stopped: {verdict.stopped}",
+        )
+    )
     for note in verdict.notes:
         out.print(f"note: {escape(note)}")
     out.print(f"run {run_id} (runoff show {run_id})", style="dim")
+
+
+def show_without_verdict(record: RunRecord, bill: Bill) -> None:
+    """How a Run that has no verdict stands, and what it has cost so far."""
+    out = console()
+    out.print(Text(plain(f"run {record.id}: {record.state}{f', {record.error}' if record.error else ''}")))
+    if bill.stages:
+        out.print(_bill(bill.stages, bill.wall_s, "so far"))
 
 
 def show_runs(records: list[RunRecord]) -> None:
@@ -114,10 +130,10 @@ def _distinct(verdict: Verdict) -> list[str]:
     return list(dict.fromkeys(each.behaviour for each in verdict.candidates if each.behaviour))
 
 
-def _bill(verdict: Verdict) -> RenderableType:
+def _bill(stages: Mapping[str, Amounts], wall_s: float, ended: str) -> RenderableType:
     table = Table(box=None, pad_edge=False)
     for column in ("stage", "tries", "sandbox s", "tokens", "usd"):
         table.add_column(column, justify="left" if column == "stage" else "right")
-    for stage, cost in verdict.cost.stages.items():
+    for stage, cost in stages.items():
         table.add_row(stage, str(cost.candidates), f"{cost.sandbox_s:.1f}", str(cost.tokens), f"{cost.usd:.2f}")
-    return Group(Text(f"bill: {verdict.cost.wall_s:.1f} s; stopped: {verdict.stopped}"), table)
+    return Group(Text(f"bill: {wall_s:.1f} s; {ended}"), table)
