@@ -16,6 +16,13 @@ if command -v bwrap >/dev/null 2>&1; then
 else
   echo "left out: it needs bubblewrap"
 fi
+echo "== ledger"
+if "$1" -c 'import redis; redis.Redis().ping()' 2>/dev/null; then
+  "$1" benchmarks/ledger.py
+else
+  echo "redis is left out: none answers at 127.0.0.1:6379"
+  "$1" benchmarks/ledger.py --url ""
+fi
 echo "== sandboxes"
 if docker image inspect runoff-test >/dev/null 2>&1; then
   "$1" benchmarks/sandbox.py
