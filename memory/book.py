@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from memory.budget import Units
+from memory.budget import KINDS, Units
 from memory.processes import lives, this_process
 from memory.store import Store
 
@@ -72,11 +72,10 @@ def fits(asked: int, used: int, cap: int) -> bool:
 
 
 _COLUMNS = "tokens, nano_usd, sandbox_us, candidates"  # the KINDS, in their units
-_SUMS = ", ".join(f"coalesce(sum({column}), 0)" for column in _COLUMNS.split(", "))
 _NEWS = ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS.split(", "))
 _INSERT = f"INSERT INTO entries (run_id, id, stage, owner, state, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 _SETTLE = f"{_INSERT} ON CONFLICT (run_id, id) DO UPDATE SET state = 'settled', {_NEWS} WHERE state = 'reserved'"
-_USED = f"SELECT {_SUMS} FROM entries WHERE run_id = ?"  # noqa: S608 (column names)
+_USED = f"SELECT {_COLUMNS} FROM sums WHERE run_id = ?"  # noqa: S608 (column names)
 _SETTLED = f"SELECT id, stage, {_COLUMNS} FROM entries WHERE run_id = ? AND state = 'settled' ORDER BY number"  # noqa: S608
 _RESERVED = "FROM entries WHERE run_id = ? AND state = 'reserved'"
 
@@ -121,8 +120,8 @@ class SqliteBook:
             return sum(connection.execute(delete, (self._run_id, owner)).rowcount for owner in dead)
 
     def used(self) -> Units:
-        (sums,) = self._store.query(_USED, self._run_id)
-        return tuple(sums)
+        sums = self._store.query(_USED, self._run_id)  # kept by triggers: an account may have many entries
+        return tuple(sums[0]) if sums else (0,) * len(KINDS)
 
     def settled(self) -> list[Spend]:
         rows = self._store.query(_SETTLED, self._run_id)

@@ -31,6 +31,24 @@ CREATE TABLE IF NOT EXISTS entries (
     UNIQUE (run_id, id)
 ) STRICT;
 CREATE INDEX IF NOT EXISTS reserved_entries ON entries (run_id, owner) WHERE state = 'reserved';
+CREATE TABLE IF NOT EXISTS sums (
+    run_id TEXT PRIMARY KEY, tokens INTEGER NOT NULL, nano_usd INTEGER NOT NULL, sandbox_us INTEGER NOT NULL,
+    candidates INTEGER NOT NULL
+) STRICT;
+CREATE TRIGGER IF NOT EXISTS entry_added AFTER INSERT ON entries BEGIN
+    INSERT OR IGNORE INTO sums VALUES (new.run_id, 0, 0, 0, 0);
+    UPDATE sums SET tokens = tokens + new.tokens, nano_usd = nano_usd + new.nano_usd,
+        sandbox_us = sandbox_us + new.sandbox_us, candidates = candidates + new.candidates WHERE run_id = new.run_id;
+END;
+CREATE TRIGGER IF NOT EXISTS entry_changed AFTER UPDATE ON entries BEGIN
+    UPDATE sums SET tokens = tokens + new.tokens - old.tokens, nano_usd = nano_usd + new.nano_usd - old.nano_usd,
+        sandbox_us = sandbox_us + new.sandbox_us - old.sandbox_us,
+        candidates = candidates + new.candidates - old.candidates WHERE run_id = new.run_id;
+END;
+CREATE TRIGGER IF NOT EXISTS entry_struck AFTER DELETE ON entries BEGIN
+    UPDATE sums SET tokens = tokens - old.tokens, nano_usd = nano_usd - old.nano_usd,
+        sandbox_us = sandbox_us - old.sandbox_us, candidates = candidates - old.candidates WHERE run_id = old.run_id;
+END;
 """
 
 

@@ -72,8 +72,8 @@ def test_a_killed_run_shows_what_it_has_cost_so_far(repo: Path, runoff: Runoff, 
 @pytest.mark.parametrize(
     ("budget", "ended"),
     [
-        ("tokens=20k", "stopped: the budget is used up (tokens=20000"),
-        ("usd=0.04", "stopped: the budget is used up (usd=0.04"),
+        ("tokens=8k", "stopped: the budget is used up (tokens=8000"),
+        ("usd=0.06", "stopped: the budget is used up (usd=0.06"),
         ("candidates=1", "stopped: the budget is used up (candidates=1"),
         ("wall=3s", "stopped: the time is used up"),
     ],
