@@ -129,3 +129,17 @@ def test_without_a_model_a_command_is_refused(here: Runoff, shell: Path) -> None
         2,
         "runoff: junit: '../out.xml' is no file below the repository; write e.g. build/report.xml\n",
     )
+
+
+def test_a_record_is_that_of_one_run_and_its_replay_verifies_alike(here: Runoff, shell: Path) -> None:
+    record = shell.parent / "record"
+    assert resolve(here, shell, MEND, "--test", "sh check.sh", "--record", record)["winner"]
+    replayed = here("replay", "last", RUNOFF_TRAJECTORIES="1")
+    assert replayed.returncode == 0, replayed.stderr
+    assert "replayed 1 calls" in replayed.stdout and "won, as then" in replayed.stdout
+    before = (record / "1.jsonl").read_bytes()
+    script = script_of(shell.parent / "script.json", ["no plan"])
+    refused = here("resolve", shell, "--issue", ISSUE, "--model", script, "--record", record)
+    assert refused.returncode == 2
+    assert "holds the record of run" in refused.stderr
+    assert (record / "1.jsonl").read_bytes() == before
