@@ -179,10 +179,6 @@ def test_a_replay_says_where_it_takes_another_way(runoff: Runoff, tmp_path: Path
     recorded = tmp_path / "record" / "1.jsonl"
     lines = recorded.read_text().splitlines(keepends=True)
     assert len(lines) == len(MAILROOM)
-    again = runoff("resolve", tmp_path / "repo", *arguments)
-    assert again.returncode == 2
-    assert "holds the record of run" in again.stderr
-    assert recorded.read_text().splitlines(keepends=True) == lines
     recorded.write_text(lines[0] + lines[1].replace("english(country)", "english(nobody)") + lines[2])
     replayed = runoff("replay", "last", RUNOFF_TRAJECTORIES="1")
     assert replayed.returncode == 1

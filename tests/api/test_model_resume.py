@@ -7,10 +7,12 @@ import os
 import random
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +25,26 @@ pytestmark = pytest.mark.bubblewrap
 ENV = {"RUNOFF_TRAJECTORIES": "2"}
 
 
+def begun(state: Path) -> int:
+    """How often a process has begun to work on the run."""
+    if not (state / "runoff.db").exists():
+        return 0
+    with closing(sqlite3.connect(state / "runoff.db")) as connection:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'events'").fetchone():
+            return 0
+        return int(connection.execute("SELECT count(*) FROM events WHERE kind = 'run.opened'").fetchone()[0])
+
+
 def killed(arguments: list[str], state: Path, after_s: float) -> int:
-    """Run the command line, and end it with SIGKILL unless it ends before; its exit code."""
+    """Run the command line, and end it with SIGKILL so long after it has begun to work, unless it ends before; its exit
+    code."""
+    before = begun(state)
     environment = os.environ | INTERPRETER | ENV | {"RUNOFF_STATE_DIR": str(state)}
     process = subprocess.Popen(
         [sys.executable, "-m", "api", *arguments], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
+    while process.poll() is None and begun(state) == before:
+        time.sleep(0.02)
     try:
         return process.wait(after_s)
     except subprocess.TimeoutExpired:
@@ -53,10 +69,10 @@ def test_a_run_that_is_killed_at_random_moments_ends_like_an_undisturbed_one(
     assert runoff(*begin, "-o", tmp_path / "undisturbed", state=tmp_path / "other", **ENV).returncode == 0
 
     state, chance = tmp_path / "state", random.Random(kills)
-    code, done = killed(begin, state, 2 + 3 * chance.random()), 1
+    code, done = killed(begin, state, 4 * chance.random()), 1
     assert code == -signal.SIGKILL
     while done < kills and code == -signal.SIGKILL:
-        code, done = killed(["resume", "last"], state, 1.5 + 5 * chance.random()), done + 1
+        code, done = killed(["resume", "last"], state, 5 * chance.random()), done + 1
     if code == -signal.SIGKILL:
         ended = runoff("resume", "last", "-o", tmp_path / "out", **ENV)
         assert ended.returncode == 0, ended.stderr
