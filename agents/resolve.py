@@ -22,6 +22,7 @@ from typing import Any, TypedDict
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
+from agents.allocate import first_wave, next_wave
 from agents.changes import changes_of
 from agents.checkpoints import checkpoints
 from agents.evidence import Evidence
@@ -32,17 +33,15 @@ from agents.modelplan import run_model_plan
 from agents.models.account import failed_calls
 from agents.policy import Found
 from agents.questions import Asker
-from agents.repair import EXECUTIONS
 from agents.reproductions import tests_of
 from agents.request import Request
 from agents.runoff import comparisons, questions, restore_answers, written_tests
 from agents.settings import Settings
 from agents.suite import recall_ballots, run_suite
 from memory import OPENED, SELECTION, Amounts, Budget, Event, Journal, Ledger, LimitExceeded, Runs, Store, StoreUnusable
-from selection import Candidate, Decision, Progress, Provenance, Verdict, behave_alike, next_step
+from selection import Candidate, Provenance, Verdict
 from workspaces import PatchError, patched_files
 
-WAVE_TRIES = 150
 WAVE_S = 10.0
 REPORT_S = 0.5  # between two events of progress
 
@@ -58,9 +57,11 @@ class Outcome:
 
 
 class State(TypedDict, total=False):
-    """What a checkpoint holds. found: one row for each plausible candidate (see `_row`). tried: proposals drawn."""
+    """What a checkpoint holds. found: one row for each plausible candidate (see `_row`). tried: proposals drawn.
+    samples: of the next wave."""
 
     tried: int
+    samples: int
     search_s: float
     found: list[dict[str, Any]]
     exhausted: bool
@@ -214,7 +215,7 @@ async def wave(state: State, runtime: Runtime[LiveRun]) -> State:
     live, policy = runtime.context, runtime.context.policy
     assert policy is not None
     found, search_s = list(state.get("found", [])), state.get("search_s", 0.0)
-    tries = int(min(WAVE_TRIES, live.ledger.left("candidates", "repair")))
+    tries = int(min(state.get("samples") or first_wave(live), live.ledger.left("candidates", "repair")))
     started = reported = time.monotonic()
     async with held(live, "repair", Amounts(candidates=tries)) as stage:
         wall_s = min(WAVE_S, live.ledger.wall_left_s("repair"), stage.room_s / 2)
@@ -253,48 +254,20 @@ async def _gather(live: LiveRun) -> None:
 
 async def decide(state: State, runtime: Runtime[LiveRun]) -> State:
     """Another wave, or the end."""
-    live = runtime.context
-    classes, _ = live.evidence.standing()
-    found, over = state["found"], _used_up(live)
-    decision = next_step(
-        Progress(
-            tried=state["tried"],
-            plausible_classes=len(classes),
-            first_at=found[0]["tried"] if found else None,
-            elapsed_s=state["search_s"],
-            first_at_s=found[0]["elapsed_s"] if found else None,
-            exhausted=state["exhausted"],
-            alike=behave_alike(classes),
-            budget_over=over,
-        )
+    decision = next_wave(
+        runtime.context,
+        tried=state["tried"],
+        found=state["found"],
+        elapsed_s=state["search_s"],
+        exhausted=state["exhausted"],
     )
-    assert live.policy is not None
-    if state["exhausted"] and not over and (ended := live.policy.ended):
-        decision = Decision("stop", ended)
-    live.journal.append("decision", {"action": decision.action, "why": decision.why})
-    return {"step": "wave" if decision.action == "sample" else "questions", "stopped": decision.why}
+    step = "questions" if decision.action == "stop" else "wave"
+    return {"step": step, "samples": decision.samples, "stopped": decision.why}
 
 
 async def finish(state: State, runtime: Runtime[LiveRun]) -> State:
     """Nothing is left to do: the Verdict is put into words once everything is closed."""
     return {}
-
-
-def _used_up(live: LiveRun) -> str | None:
-    """The limit that leaves no room for another wave, in words."""
-    budget = live.ledger.budget
-    if live.ledger.wall_left_s("repair") <= 0:
-        return f"the time is used up (wall={budget.wall_s:g}s)"
-    if live.ledger.left("sandbox_s", "repair") < 1:
-        return f"the budget is used up (sandbox={budget.sandbox_s:g}s)"
-    for kind in ("tokens", "usd"):
-        if live.ledger.is_short_of(kind, "repair"):
-            limit = f"{kind}={budget.limit(kind):g}"
-            return f"the budget is used up ({limit}; what is left does not pay for another answer of the model)"
-    least = EXECUTIONS if live.request.repairs else 1
-    if live.ledger.left("candidates", "repair") < least:
-        return f"the budget is used up (candidates={budget.candidates}; a try and its verification take {EXECUTIONS})"
-    return None
 
 
 def _report(live: LiveRun, tried: int, found: list[dict[str, Any]], elapsed_s: float) -> None:

@@ -7,10 +7,22 @@ Pure: plain values in, plain values out; no I/O, no model, no clock. Somebody el
     counted = count(classes, probes, ballots)  every class with its weighed ballots, best first
     plan = Lazy(classes, probes, ballots)      the same, with only those executions that may change the winner
     verdict = decide(counted, ...)             the winner, its confidence, every ballot, what it cost
-    next_step(progress)                        between waves: stop, or sample more
+    next_step(policy, progress)                between waves: stop, or spend more, and on what
 """
 
-from selection.allocation import Decision, Progress, next_step
+from selection.allocation import (
+    TRAJECTORIES,
+    AllocationPolicy,
+    BestOfN,
+    Decision,
+    ExpectedGain,
+    Offer,
+    Patience,
+    Progress,
+    Seen,
+    next_step,
+    share_price,
+)
 from selection.ballots import Ballot, Outcome, Probe, ProbeKind, flakiness
 from selection.candidates import Candidate, Change, Provenance
 from selection.classes import EquivalenceClass, classify
@@ -27,23 +39,30 @@ from selection.verdict import Verdict, decide
 __all__ = [
     "MOST_QUESTIONS",
     "NEITHER",
+    "TRAJECTORIES",
+    "AllocationPolicy",
     "AmbiguousId",
     "Ask",
     "Ballot",
+    "BestOfN",
     "Candidate",
     "Change",
     "Count",
     "Decision",
     "Dropped",
     "EquivalenceClass",
+    "ExpectedGain",
     "Lazy",
+    "Offer",
     "Outcome",
+    "Patience",
     "Probe",
     "ProbeKind",
     "Progress",
     "Provenance",
     "Question",
     "QuestionAnswer",
+    "Seen",
     "SelectionError",
     "Standing",
     "StrangeBallot",
@@ -59,4 +78,5 @@ __all__ = [
     "next_step",
     "posterior",
     "rank_inputs",
+    "share_price",
 ]
