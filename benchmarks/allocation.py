@@ -8,8 +8,9 @@ issue) and ensembles.json (pools: which systems, which issues).
 
 An issue's candidates arrive in a random order, at a cost of 1 each. A policy draws until it stops, then the pick rule chooses
 among what was drawn: the same rule for all policies, so that they differ in nothing but how much they draw. Candidates are
-one class when they change the same lines of product files to the same text, white space and comments aside; one that does not
-apply, does not parse or changes no such line is drawn, paid and not picked.
+one class when they change product files alike: half of all words of the changed lines in common, directly or through others of
+what was drawn (exact classes split nearly equal patches, and agreement is then too rare to tell). What does not apply, does not
+parse or changes no product file is drawn, paid and not picked.
 Nothing is executed. Labels score the choice, and give the priors of the model, from the issues of the other folds (by instance).
 
 The curve of a policy is resolved % against mean draws: for best-of-N one point for each N, for ours one for each price, for
@@ -61,6 +62,7 @@ from selection.allocation import (
 )
 
 FOLDS = 5
+ALIKE = 0.5  # of the words of two changes: the same class
 PRICES = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05)
 SURE = (0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 _WORD = re.compile(r"\w+|[^\w\s]")
@@ -238,14 +240,14 @@ def _log_beta(a: float, b: float) -> float:
 
 def _scatter(cases: Sequence[Case], *, right: bool) -> float:
     """The likeliest concentration of an urn (Ewens 1972)."""
-    seen = []
+    drawn = []
     for each in cases:
-        drawn = [s.program for s in each.samples if s.right == right and s.program]
-        seen.append((len(drawn), len(set(drawn))))
+        classes = seen([s for s in each.samples if s.right == right], {}, None)
+        drawn.append((sum(c.size for c in classes), len(classes)))
 
     def likelihood(scatter: float) -> float:
         return sum(
-            kinds * math.log(scatter) + math.lgamma(scatter) - math.lgamma(scatter + drawn) for drawn, kinds in seen
+            kinds * math.log(scatter) + math.lgamma(scatter) - math.lgamma(scatter + total) for total, kinds in drawn
         )
 
     return max((2 ** (step / 4) for step in range(-16, 29)), key=likelihood)
@@ -256,14 +258,14 @@ def _scatter(cases: Sequence[Case], *, right: bool) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Trail:
-    """One issue's samples in one order. right: whether the pick among the first n is, for n from 0 on. probes: for each
-    program, whether the simulated test passes."""
+    """One issue's samples in one order. right: whether the pick among the first n is, for n from 0 on. classes: what
+    the policy sees of them then."""
 
     instance: str
     fold: int
     samples: tuple[Sample, ...]
     right: tuple[bool, ...]
-    probes: Mapping[str, bool]
+    classes: tuple[tuple[Seen, ...], ...]
 
 
 def trails(cases: Sequence[Case], pick: Pick, orders: int, noise: float | None) -> list[Trail]:
@@ -277,14 +279,14 @@ def trails(cases: Sequence[Case], pick: Pick, orders: int, noise: float | None) 
             for sample in samples:
                 if noise is not None and sample.program and sample.program not in probes:
                     probes[sample.program] = sample.right ^ (coin.random() < noise)
-            right = [False]
+            right, classes = [False], [seen([], probes, noise)]
             for n in range(1, len(samples) + 1):
-                drawn = [_tested(sample, probes) for sample in samples[:n]]
-                chosen = pick(drawn)
-                if chosen is None and noise is not None:
+                chosen = pick([_tested(each, probes) for each in samples[:n]])
+                if chosen is None:
                     chosen = pick(samples[:n])
                 right.append(chosen is not None and samples[chosen].right)
-            found.append(Trail(each.instance, each.fold, tuple(samples), tuple(right), probes))
+                classes.append(seen(samples[:n], probes, noise))
+            found.append(Trail(each.instance, each.fold, tuple(samples), tuple(right), tuple(classes)))
     return found
 
 
@@ -295,27 +297,31 @@ def _tested(sample: Sample, probes: Mapping[str, bool]) -> Sample:
     return Sample(sample.source, sample.family, None, sample.words, sample.right)
 
 
-def draws(policy: AllocationPolicy, trail: Trail, price: float, noise: float | None) -> int:
+def draws(policy: AllocationPolicy, trail: Trail, price: float) -> int:
     """How many samples a policy draws."""
     n = 0
     while True:
         offer = Offer("sample", most=len(trail.samples) - n, price=price)
-        decision = next_step(policy, _progress(trail, n, offer, noise))
+        decision = next_step(policy, Progress(n, trail.classes[n], n - sum(c.size for c in trail.classes[n]), (offer,)))
         if decision.action == "stop":
             return n
         n += decision.samples
 
 
-def _progress(trail: Trail, n: int, offer: Offer, noise: float | None) -> Progress:
-    sizes = Counter(each.program for each in trail.samples[:n])
-    dropped = sizes.pop(None, 0)
+def seen(samples: Sequence[Sample], probes: Mapping[str, bool], noise: float | None) -> tuple[Seen, ...]:
+    """Classes of samples that are alike, directly or through others; with a simulated test, only those of equal outcome."""
     nats = 0.0 if noise is None else math.log((1 - noise) / noise)
-    classes = tuple(
-        Seen(size, (nats if trail.probes[program] else -nats) if trail.probes else 0.0)
-        for program, size in sizes.items()
-        if program
-    )
-    return Progress(n, classes, dropped, (offer,))
+    groups: list[list[Sample]] = []
+    for each in samples:
+        if each.program:
+            passes = probes.get(each.program)
+            near = [
+                g
+                for g in groups
+                if probes.get(g[0].program or "") == passes and any(alike(each, s) >= ALIKE for s in g)
+            ]
+            groups = [g for g in groups if g not in near] + [[each, *(s for g in near for s in g)]]
+    return tuple(Seen(len(g), nats if probes.get(g[0].program or "", True) else -nats) for g in groups)
 
 
 Curve = dict[str, list[tuple[float, float]]]  # issue -> for each point, mean draws and share resolved, over its orders
@@ -371,8 +377,8 @@ def measure(cases: Sequence[Case], pick: Pick, orders: int, noise: float | None,
     numbers = range(1, most + 1)
     curves = {
         "best of N": curve(runs, [partial(fixed, n) for n in numbers]),
-        "self-consistency": curve(runs, [partial(policy_draws, SelfConsistency(sure), 0.0, noise) for sure in SURE]),
-        "ours": curve(runs, [partial(priced, priors, price, noise) for price in PRICES]),
+        "self-consistency": curve(runs, [partial(policy_draws, SelfConsistency(sure), 0.0) for sure in SURE]),
+        "ours": curve(runs, [partial(priced, priors, price) for price in PRICES]),
     }
     instances = [each.instance for each in cases]
     levels = sorted({n for n in (2, 4, 6, 8, 12) if n < most} | {most})
@@ -403,12 +409,12 @@ def fixed(n: int, trail: Trail) -> int:
     return min(n, len(trail.samples))
 
 
-def policy_draws(policy: AllocationPolicy, price: float, noise: float | None, trail: Trail) -> int:
-    return draws(policy, trail, price, noise)
+def policy_draws(policy: AllocationPolicy, price: float, trail: Trail) -> int:
+    return draws(policy, trail, price)
 
 
-def priced(priors: Mapping[int, Prior], price: float, noise: float | None, trail: Trail) -> int:
-    return draws(ExpectedGain(priors[trail.fold]), trail, price, noise)
+def priced(priors: Mapping[int, Prior], price: float, trail: Trail) -> int:
+    return draws(ExpectedGain(priors[trail.fold]), trail, price)
 
 
 def ratios(

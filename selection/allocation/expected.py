@@ -16,10 +16,10 @@ from functools import lru_cache
 from selection.allocation.step import Decision, Offer, Progress
 from selection.allocation.urns import Belief, Prior
 
-# Of samples of one system: what `benchmarks/allocation.py --train` finds.
-TRAJECTORIES = Prior(hopeless=0.4, a=1.0, b=1.0, scatter_right=1.0, scatter_wrong=8.0, unusable=0.1)
-STATES = 600  # that one decision may look at
-STEPS = 12  # ahead, at most
+# What `benchmarks/allocation.py --train` finds.
+TRAJECTORIES = Prior(hopeless=0.15, a=1.0, b=1.0, scatter_right=0.707, scatter_wrong=4.757, unusable=0.193)
+STATES = 250  # that one decision may look at
+STEPS = 8  # ahead, at most
 ROUNDING = 1e-9  # no gain is smaller
 GRAIN = 0.25  # nats: evidence is rounded to this, so that like classes are looked at once
 
