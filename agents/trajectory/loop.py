@@ -79,10 +79,10 @@ async def run_trajectory(bench: Workbench, saver: BaseCheckpointSaver[Any]) -> E
     graph = _graph().compile(checkpointer=saver)
     config: Any = {"configurable": {"thread_id": bench.thread}, "recursion_limit": 10_000}
     before = await graph.aget_state(config)
-    state = reached(before)
+    state = before.values  # with what the step after the checkpoint had written, if the process died then
     if state:
         await bench.restore(state.get("patch", ""), state.get("notes", {}))
-    if not state or before.tasks:
+    if not state or before.tasks:  # not `next`, which leaves out a step that only lacks its checkpoint
         start: Any = None if state else {"history": More(messages=[bench.prefix.instruction(bench.number)]), "step": 0}
         state = await graph.ainvoke(start, config, context=bench, durability="sync")
     return Ended(
