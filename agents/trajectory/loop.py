@@ -21,7 +21,7 @@ from langgraph.channels import DeltaChannel
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import START, StateGraph
 from langgraph.runtime import Runtime
-from langgraph.types import Command, Overwrite, StateSnapshot
+from langgraph.types import Command, Overwrite
 
 from agents.errors import ModelError, ModelUnusable, PromptTooLong
 from agents.trajectory import prompt
@@ -93,11 +93,6 @@ async def run_trajectory(bench: Workbench, saver: BaseCheckpointSaver[Any]) -> E
         reproduced=bool(state.get("reproduction", {}).get("failed_on_base")),
         model_failed=state["model_failed"],
     )
-
-
-def reached(before: StateSnapshot) -> dict[str, Any]:
-    """Where a trajectory stands: its last checkpoint, and what the step after that had written when its process died."""
-    return before.values | {name: value for task in before.tasks for name, value in (task.result or {}).items()}
 
 
 def _graph() -> StateGraph[State, Workbench, State, State]:
