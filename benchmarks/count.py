@@ -1,6 +1,6 @@
 """The count on simulated issues, whose right programs are known: who is chosen, how sure, how many executions, how fast.
 
-    python benchmarks/count.py [--issues N] [--json]
+    python benchmarks/count.py [--issues N] [--trajectories N] [--json]
 
 - choice: share of issues whose winner is right, beside what a user would pick instead, on the same ballots: the first that
   passes the suite, the program that most trajectories wrote, the one that passes most reproduction tests
@@ -8,7 +8,7 @@
 - lazy: executions, in shares of the full matrix, and how often the winner is another than the full matrix's (never)
 - speed: CPU seconds for 1,000 classes x 1,000 probes
 
-An issue has ten trajectories of two models, a chance of its own that a trajectory is right, a few wrong programs that
+An issue has trajectories of two models, ten by default, a chance of its own that a trajectory is right, a few wrong programs that
 several may write, right ones in up to three forms, 60 regression tests, and a reproduction test of most trajectories; two in
 five of those test nothing but what their author's program does. What a simulation cannot say is how real ones are; it says
 whether the count finds what is there to be found.
@@ -44,11 +44,11 @@ class Issue:
     right: frozenset[str]
 
 
-def simulate(chance: random.Random) -> Issue:
+def simulate(chance: random.Random, trajectories: int = 10) -> Issue:
     skill = {model: chance.betavariate(1, 1.5) for model in ("m", "n")}
     candidates, programs = [], {}
-    for number in range(10):
-        model = "m" if number < 5 else "n"
+    for number in range(trajectories):
+        model = "m" if number % 2 else "n"
         is_right = chance.random() < skill[model]
         form = chance.choices(range(3), (5, 2, 1))[0] if is_right else 10 + min(int(chance.expovariate(0.4)), 9)
         source = f"x = {form}\n".encode()
@@ -61,7 +61,7 @@ def simulate(chance: random.Random) -> Issue:
     breaks = {each.id: chance.random() < (0.02 if right[each.id] else 0.4) for each in classes}
     broken = {(each.id, chance.choice(probes).id) for each in classes if breaks[each.id] for _ in range(3)}
     votes = {(each.id, probe.id): (each.id, probe.id) not in broken for each in classes for probe in probes}
-    for number in range(10):
+    for number in range(trajectories):
         if chance.random() < 0.7:
             probe = Probe(f"reproduction {number}", "reproduction", author=str(number))
             probes.append(probe)
@@ -133,6 +133,7 @@ def speed() -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--issues", type=int, default=1000)
+    parser.add_argument("--trajectories", type=int, default=10)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
@@ -140,7 +141,7 @@ def main() -> None:
     right: Counter[str] = Counter()
     said, shares, same = [], [], 0
     for _ in range(arguments.issues):
-        issue = simulate(chance)
+        issue = simulate(chance, arguments.trajectories)
         counted = count(classify(issue.candidates), issue.probes, issue.ballots)
         right["oracle"] += any(standing.of.id in issue.right for standing in counted.eligible)
         for how, chosen in choices(issue, counted).items():
@@ -153,6 +154,7 @@ def main() -> None:
         same += is_same
     result = {
         "issues": arguments.issues,
+        "trajectories": arguments.trajectories,
         "right": {how: round(number / arguments.issues, 4) for how, number in right.items()},
         "calibration_error": round(calibration_error(said), 4),
         "lazy_share": round(sum(shares) / len(shares), 4),

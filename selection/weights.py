@@ -4,8 +4,9 @@ A probe is seen as a noisy labeller (Dawid and Skene 1979, with two rates, one f
 a pass weighs log(P(pass | right) / P(pass | wrong)), a failure log(P(fail | right) / P(fail | wrong)). The repository's
 tests and documented examples have fixed rates: somebody wrote them who knew. Of tests that trajectories wrote and of
 judges, nobody knows how good they are, so their rates are estimated jointly with the classes' quality, by
-expectation-maximisation over all ballots, with a prior worth a few ballots. A probe that separates right from wrong classes
-gains weight; one that agrees with nothing loses it, and never counts against what it says (its weight ends at 0).
+expectation-maximisation over all ballots. The prior is worth two dozen ballots, for among ten programs, most of them wrong,
+some agree by chance, and a weaker one would believe them. A probe that separates right from wrong classes gains weight; one
+that agrees with nothing loses it, and never counts against what it says: its weight ends at 0.
 
 - A flaky probe's outcome is turned around in a share of cases, which brings its two rates together.
 - A test says little of the trajectory that wrote it, which went on until it passed: such a pass has a fifth of the weight.
@@ -33,14 +34,14 @@ class Rates:
     worth: float | None = None
 
 
-# Judgement, not measurement: how often a right and a wrong program pass. Generated tests are wrong for about half of what
-# they claim (CodeT, AlphaCode and CodeMonkeys all report such shares), so they start weak, and have to earn more.
+# Judgement, not measurement: how often a right and a wrong program pass. Tests that models write are often wrong in what they
+# claim, so they start weak, and have to earn more.
 PRIORS: Mapping[ProbeKind, Rates] = {
     "regression": Rates(0.99, 0.70),
     "target": Rates(0.97, 0.25),
     "example": Rates(0.97, 0.50),
-    "reproduction": Rates(0.85, 0.45, worth=8),
-    "judge": Rates(0.75, 0.40, worth=8),
+    "reproduction": Rates(0.85, 0.45, worth=24),
+    "judge": Rates(0.75, 0.40, worth=24),
     "differential": Rates(0.5, 0.5),  # nobody knows the right answer: it counts by agreement alone
 }
 OWN = 0.2  # of the weight, for a pass of a test by the trajectory that wrote it
