@@ -314,6 +314,8 @@ def show(
                 digest = record.verdict["patch_digest"]
                 patch = store.files.get(digest) if digest else b""
                 report.show_verdict(verdict, patch, run_id=record.id)
+                events = Journal(store, record.id).events()
+                report.show_decisions([event.data for event in events if event.kind == "decision"])
 
 
 app.command("plan")(plan_command)

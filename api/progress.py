@@ -62,7 +62,7 @@ def _ballots(data: Mapping[str, Any]) -> str:
     return f"{data['run']} tests run with {data['candidate']}" + (f"; not passed: {failed}" if failed else "; all pass")
 
 
-_ACTIONS = {"sample": "searching on", "stop": "stopping"}
+_ACTIONS = {"sample": "searching on", "deepen": "going deeper", "switch": "changing the source", "stop": "stopping"}
 _LINES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "run.opened": _started,
     "repository": lambda data: f"base {data['commit'][:12]}, {data['files']} files",

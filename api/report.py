@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
@@ -58,6 +59,15 @@ def show_without_verdict(record: RunRecord, bill: Bill) -> None:
     out.print(Text(plain(f"run {record.id}: {record.state}{f', {record.error}' if record.error else ''}")))
     if bill.stages:
         out.print(_bill(bill.stages, bill.wall_s, "so far"))
+
+
+def show_decisions(decisions: Sequence[Mapping[str, Any]]) -> None:
+    """One line for each decision between waves, with the numbers that it follows from."""
+    out = console()
+    for each in decisions:
+        numbers = ", ".join(f"{name} {value:g}" for name, value in each.get("numbers", {}).items())
+        told = plain(f"{each['action']}: {each['why']}" + (f" ({numbers})" if numbers else ""))
+        out.print(Text(f"decision: {told}"), style="dim")
 
 
 def show_runs(records: list[RunRecord]) -> None:
