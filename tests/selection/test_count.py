@@ -91,14 +91,14 @@ def test_without_candidates_the_verdict_says_why() -> None:
 
 
 def test_a_winner_on_which_nobody_voted_is_said_to_be_unverified() -> None:
-    standings = count(classify([candidate("only", "x = 2\n")]), (), ())
-    verdict = decide(standings, (), (), (), stopped="", cost=COST)
+    counted = count(classify([candidate("only", "x = 2\n")]), (), ())
+    verdict = decide(counted, (), stopped="", cost=COST)
     assert (verdict.winner, verdict.confidence) == ("only", UNTESTED)
     assert verdict.reason == "it was not verified: no test had a vote"
     kept = Probe("r", "regression")
     (each,) = classify([candidate("only", "x = 2\n")])
     ballots = [Ballot("r", each.id, "passed")]
-    verdict = decide(count([each], [kept], ballots), (), [kept], ballots, stopped="", cost=COST)
+    verdict = decide(count([each], [kept], ballots), (), stopped="", cost=COST)
     assert (verdict.reason, verdict.confidence) == ("it breaks none of the 1 that passed", UNSHOWN)
 
 
