@@ -44,14 +44,14 @@ class ExpectedGain:
             "correct_later": ahead.correct,
             "gain": ahead.correct - now.best,
             "samples_later": ahead.samples,
-            "price": offer.price,
+            "price": offer.price / offer.yields,
         }
         said = f"the winner is correct with {now.best:.1%}"
         if net - now.best <= ROUNDING:
             return Decision("stop", f"{said}, and no offer gains more than it costs", numbers=numbers)
         why = (
             f"{said}; about {ahead.samples:.1f} more samples are expected to make that {ahead.correct:.1%}, "
-            f"at a price of {offer.price * ahead.samples:.1%}"
+            f"at a price of {offer.price / offer.yields * ahead.samples:.1%}"
         )
         samples = max(ahead.least, min(offer.at_once, offer.most, math.ceil(ahead.samples)))
         return Decision(offer.buys, why, samples, offer.what, numbers)
@@ -73,14 +73,14 @@ def _look(now: Belief, offer: Offer) -> Ahead:
     steps, kinds = 1, len(set(now.classes)) + 1
     while steps < min(STEPS, offer.most) and math.comb(kinds + steps + 1, steps + 1) <= STATES:
         steps += 1
-    return _going_on(now, offer.price, offer.odds, min(steps, offer.most))
+    return _going_on(now, offer.price / offer.yields, min(steps, offer.most))
 
 
-@lru_cache(maxsize=1 << 17)
-def _going_on(now: Belief, price: float, odds: float, steps: int) -> Ahead:
+@lru_cache(maxsize=1 << 15)
+def _going_on(now: Belief, price: float, steps: int) -> Ahead:
     worth, correct, samples, least = -price, 0.0, 1.0, STEPS
-    for chance, after in now.next(odds):
-        then = _best_from(after, price, odds, steps - 1)
+    for chance, after in now.next():
+        then = _best_from(after, price, steps - 1)
         worth += chance * then.worth
         correct += chance * then.correct
         samples += chance * then.samples
@@ -88,9 +88,9 @@ def _going_on(now: Belief, price: float, odds: float, steps: int) -> Ahead:
     return Ahead(worth, correct, samples, 1 + least)
 
 
-def _best_from(now: Belief, price: float, odds: float, steps: int) -> Ahead:
+def _best_from(now: Belief, price: float, steps: int) -> Ahead:
     stop = Ahead(now.best, now.best, 0.0, 0)
     if steps == 0:
         return stop
-    on = _going_on(now, price, odds, steps)
+    on = _going_on(now, price, steps)
     return on if on.worth > stop.worth else stop

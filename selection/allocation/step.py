@@ -25,15 +25,15 @@ class Offer:
     sample: new candidates of the present source. deepen: more iterations of trajectories that were cut short. switch: new
     candidates of another model or policy. what: which one. most: how many the budget allows and the source has.
     at_once: how many take no longer than one. price: of one, in probability: what the chance of a correct winner must gain
-    to be worth it (see `share_price`). odds: how many times the odds of a sample of the present source its odds of being
-    correct are.
+    to be worth it (see `share_price`). yields: how many samples of the present source one is worth: more for a stronger model,
+    less for a trajectory that may end without a patch again.
     """
 
     buys: Buys = "sample"
     what: str = ""
     most: int = 1
     price: float = 0.0
-    odds: float = 1.0
+    yields: float = 1.0
     at_once: int = 1
 
 

@@ -76,23 +76,20 @@ class Belief:
     def _chances(self) -> tuple[float, ...]:
         return _chances(self.prior, sum(size for size, _ in self.classes), self.dropped)
 
-    def next(self, odds: float = 1.0) -> tuple[tuple[float, Belief], ...]:
-        """What the next sample may bring: probabilities, which sum to 1, and the belief after it.
-
-        odds: of another source, relative to this one: how many times its odds of being correct are.
-        """
-        return _next(self, math.log(odds))
+    def next(self) -> tuple[tuple[float, Belief], ...]:
+        """What the next sample may bring: probabilities, which sum to 1, and the belief after it."""
+        return _next(self)
 
 
-@lru_cache(maxsize=1 << 16)
-def _next(now: Belief, nats: float) -> tuple[tuple[float, Belief], ...]:
+@lru_cache(maxsize=1 << 14)
+def _next(now: Belief) -> tuple[tuple[float, Belief], ...]:
     found = []
     for each in sorted(set(now.classes)):
         others = list(now.classes)
         others.remove(each)
-        after = Belief(now.prior, _ordered([*others, (each[0] + 1, each[1] + nats)]), now.dropped)
+        after = Belief(now.prior, _ordered([*others, (each[0] + 1, each[1])]), now.dropped)
         found.append((now.classes.count(each) * each[0] * after.evidence, after))
-    after = Belief(now.prior, _ordered([*now.classes, (1, nats)]), now.dropped)
+    after = Belief(now.prior, _ordered([*now.classes, (1, 0.0)]), now.dropped)
     found.append((now.prior.scatter_wrong * after.evidence, after))
     after = Belief(now.prior, now.classes, now.dropped + 1)
     found.append((now.prior.unusable * after.evidence, after))
