@@ -266,7 +266,7 @@ class PlanRun:
             try:
                 if call.name in self._timed_out:
                     raise CallTimeout
-                result = await self._result(call, tool)
+                result = self._promised(call, tool, await self._begin(call, tool))
             except asyncio.CancelledError:
                 if self._closing:
                     raise
@@ -298,20 +298,20 @@ class PlanRun:
             self._slots.give(tool.resource)
             self._free = None
 
-    async def _result(self, call: Call, tool: ToolSpec) -> Any:
-        """Arguments with results in them -> the tool -> a result as promised."""
+    def _begin(self, call: Call, tool: ToolSpec) -> Awaitable[Any]:
+        """Arguments with results in them -> the tool, which is at work when its result is awaited."""
         run = self._of.tools.get(tool.name)
         if run is None:
             raise UnknownTool(f"{call.name}: the scheduler has no tool {tool.name}; give it one")
         arguments = call.checked or self._arguments(call, tool)
-        if self._remembers and call.effects.pure:
-            result = await self._pure(call, tool, arguments, run)
-        else:
-            result = await run(arguments)
+        return self._pure(call, tool, arguments, run) if self._remembers and call.effects.pure else run(arguments)
+
+    def _promised(self, call: Call, tool: ToolSpec, result: Any) -> Any:
+        """The result, as the tool promises it."""
         if tool.result is None:
             return result
         try:
-            return tool.result.validate_python(result)
+            return tool.result.validator.validate_python(result)
         except ValidationError as error:
             raise BadResult(f"{call.name}: {tool.name} returned what it does not promise: {_first(error)}") from error
 
@@ -364,6 +364,7 @@ class PlanRun:
         while self._ending:
             call, report = self._ending[0]
             self._reports[call.name] = report
+            self._trouble = self._trouble or report.status != "ok"
             if call.tool is not None:
                 self._tell(call, report)
             free = []
@@ -381,7 +382,6 @@ class PlanRun:
         if report.status == "ok" or report.error is not None:
             data["ready_s"], data["started_s"], data["ended_s"] = report.ready_s, report.started_s, report.ended_s
         if report.status != "ok":
-            self._trouble = True
             data["error"] = str(report.error) or repr(report.error) if report.error is not None else ""
             data["cause"] = report.cause
         self._of.listener("call.ended", data)
