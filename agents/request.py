@@ -21,7 +21,7 @@ class Given(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: str = Field(description="the system that made it")
-    patch: str = Field(description="digest of the patch in the file store")
+    patch: str = Field(pattern="^[0-9a-f]{64}$", description="digest of the patch in the file store")
 
 
 class Request(BaseModel):
