@@ -9,7 +9,8 @@ from typing import Any
 from planner.compiler import Compiler
 from planner.errors import CompileError
 from planner.parse import NodePlace, Parsed, Place, read_reference
-from planner.plan import Plan, Reference
+from planner.plan import Plan, Reference, deeper
+from planner.statements import DEEPEST
 from planner.tools import ToolSpec
 
 
@@ -26,6 +27,9 @@ def compile_json(text: str | bytes, tools: Iterable[ToolSpec]) -> Plan:
             compiler.errors.append(
                 place.fault("not-a-call", "the call has no tool, or no name that is a word", _EXPECTED)
             )
+            continue
+        if deeper(call.get("arguments"), DEEPEST):
+            compiler.errors.append(place.fault("too-deep", "the arguments are nested too deeply", "make them flatter"))
             continue
         uses: list[tuple[Reference, Place | NodePlace]] = []
         try:

@@ -109,6 +109,18 @@ def waits(value: object) -> bool:
     return isinstance(value, Reference | Template)
 
 
+def deeper(value: object, most: int) -> bool:
+    """Whether more than `most` lists and mappings stand in each other."""
+    inner = [value]
+    for _ in range(most + 1):
+        lists = [each for each in inner if isinstance(each, list | tuple)]
+        lists += [list(each.values()) for each in inner if isinstance(each, Mapping)]
+        if not lists:
+            return False
+        inner = [each for part in lists for each in part]
+    return True
+
+
 def renamed(value: Any, names: Mapping[str, str]) -> Any:
     """The value with its References pointed at other names."""
     if isinstance(value, Reference):

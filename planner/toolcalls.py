@@ -13,7 +13,7 @@ from typing import Any
 
 from planner.compiler import Compiler
 from planner.parse import Parsed, Place
-from planner.plan import Plan
+from planner.plan import Plan, deeper
 from planner.statements import DEEPEST
 from planner.tools import ToolSpec
 
@@ -46,24 +46,20 @@ def compile_tool_calls(tool_calls: Sequence[Mapping[str, Any]], tools: Iterable[
 
 def names_of_ids(ids: Sequence[str]) -> list[str]:
     """For each id a name that a plan may hold; equal only if the ids are."""
-    found: dict[str, str] = {}
+    found: dict[str, str] = {}  # name -> its id
+    named: dict[str, str] = {}  # id -> its name
+    alike: dict[str, int] = {}  # word -> how many ids gave it
     names = []
     for place, each in enumerate(ids):
-        name = re.sub(r"\W", "_", each, flags=re.ASCII).lstrip("_0123456789") or f"call_{place + 1}"
+        word = re.sub(r"\W", "_", each, flags=re.ASCII).lstrip("_0123456789")
+        name = named.get(each, word) or f"call_{place + 1}"
         while found.setdefault(name, each) != each:
-            name += "_"
+            alike[word] = alike.get(word, 1) + 1
+            name = f"{word or 'call'}_{alike[word]}"
+        if word:
+            named[each] = name
         names.append(name)
     return names
-
-
-def _depth(value: Any) -> int:
-    """How many lists and objects stand in each other, as far as that matters."""
-    depth, inner = 0, [value]
-    while inner and depth <= DEEPEST:
-        depth += 1
-        parts = (each.values() if isinstance(each, dict) else each for each in inner if isinstance(each, dict | list))
-        inner = [each for part in parts for each in part if isinstance(each, dict | list)]
-    return depth
 
 
 def _arguments(compiler: Compiler, place: Place, tool: str, text: str) -> dict[str, Any] | None:
@@ -76,7 +72,7 @@ def _arguments(compiler: Compiler, place: Place, tool: str, text: str) -> dict[s
     except (ValueError, RecursionError) as error:
         compiler.errors.append(place.fault("syntax", f"the arguments of {tool} cannot be read: {error}", hint))
     else:
-        if _depth(value) > DEEPEST:
+        if deeper(value, DEEPEST):
             compiler.errors.append(place.fault("too-deep", f"the arguments of {tool} are nested too deeply", hint))
             return None
         if isinstance(value, dict):

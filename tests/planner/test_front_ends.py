@@ -18,6 +18,7 @@ from planner import (
     compile_plan,
     compile_tool_calls,
     grammar,
+    names_of_ids,
     openai_tools,
     plan_schema,
     prompt_text,
@@ -224,3 +225,17 @@ def test_no_index_begins_with_a_zero() -> None:
     pattern = max(re.findall(r"\^\[a-z\][^\"]*\$", written), key=len)  # a reference's, not a name's
     assert re.fullmatch(pattern, "hits1[0][-12]")
     assert not re.fullmatch(pattern, "hits1[0349]")
+
+
+@pytest.mark.parametrize("depth", [101, 400, 100_000])
+def test_json_that_is_nested_too_deeply_is_a_fault(depth: int) -> None:
+    value = "[" * depth + "1" + "]" * depth
+    with pytest.raises(CompileErrors):
+        compile_json('{"calls": [{"name": "a", "tool": "think", "arguments": {"of": ' + value + "}}]}", TOOLS)
+
+
+def test_ids_that_are_alike_get_names_of_their_own_in_linear_time() -> None:
+    ids = [f"call{chr(0x4E00 + n)}" for n in range(5000)] + ["", "", "call_2", f"call{chr(0x4E00)}"]
+    names = names_of_ids(ids)
+    assert names[0] == names[-1]
+    assert len(set(names)) == len(ids) - 1
