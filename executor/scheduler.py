@@ -13,6 +13,8 @@ a stream of Calls that are still being written. The contract:
 - Cancelling `run` cancels what runs and awaits its clean-up. No task outlives `run`, except one that was given up.
 - What is no fault of a Call (the listener fails, say) ends the plan in the same way and is raised from `run`.
 - Results go into dependants as they are: a tool must not change its arguments.
+- A Call's end goes on, in the same task, with the first Call that it let go: a new task costs time. A task that was
+  cancelled is not used again.
 """
 
 from __future__ import annotations
