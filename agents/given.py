@@ -42,9 +42,9 @@ class GivenCandidates:
 
 def read_candidate(checkout: Checkout, source: str, patch: bytes) -> Candidate:
     """A candidate of a patch; one that does not apply says so, and will be dropped for it."""
-    provenance = Provenance("given", f"the patch of {source}", model=source, trajectory=source)
+    provenance = Provenance("given", f"the patch of {source}", trajectory=source, source=source)
     name = patch_id(source.encode() + b"\0" + patch)
     try:
         return Candidate(name, patch, changes_of(checkout, patch) if patch.strip() else (), provenance)
     except PatchError as error:
-        return Candidate(name, patch, (), provenance, fault=" ".join(str(error).split())[:500])
+        return Candidate(name, patch, (), provenance, misfit=" ".join(str(error).split())[:500])

@@ -296,10 +296,11 @@ def _row(live: LiveRun, found: Found, elapsed_s: float) -> dict[str, Any]:
         "policy": candidate.provenance.policy,
         "model": candidate.provenance.model,
         "trajectory": candidate.provenance.trajectory,
+        "source": candidate.provenance.source,
         "proven": found.proven,
         "step": candidate.provenance.step,
         "score": candidate.score,
-        "fault": candidate.fault,
+        "misfit": candidate.misfit,
         "patch": live.store.files.put(candidate.patch),
         "tried": found.tried,
         "elapsed_s": round(elapsed_s, 3),
@@ -314,7 +315,7 @@ def _candidate(live: LiveRun, row: dict[str, Any]) -> Candidate:
     patch = live.store.files.get(row["patch"])
     if row.get("proven"):
         live.evidence.proven.add(row["id"])
-    provenance = Provenance(row["policy"], row["step"], row["model"], row.get("trajectory"))
-    fault = row.get("fault")
-    changes = () if fault or not patch.strip() else changes_of(live.checkout, patch)
-    return Candidate(row["id"], patch, changes, provenance, row["score"], fault=fault)
+    provenance = Provenance(row["policy"], row["step"], row["model"], row.get("trajectory"), row.get("source"))
+    misfit = row.get("misfit")
+    changes = () if misfit or not patch.strip() else changes_of(live.checkout, patch)
+    return Candidate(row["id"], patch, changes, provenance, row["score"], misfit=misfit)

@@ -26,7 +26,7 @@ NOT_RUN: Seen = ("not run", None)
 
 def voters(of: EquivalenceClass) -> frozenset[Voter]:
     """Who proposed this program."""
-    return frozenset((each.provenance.family, each.provenance.trajectory) for each in of.members)
+    return frozenset((each.provenance.lineage, each.provenance.trajectory) for each in of.members)
 
 
 def votes(of: Iterable[Voter]) -> float:

@@ -19,18 +19,21 @@ class Provenance:
     """Who made a Candidate. `step` says in a few words what it did ("line 12: `<` becomes `<=`").
 
     trajectory: the attempt that it comes from, unique within a Run; None for one search that proposes many, whose
-    proposals do not confirm each other.
+    proposals do not confirm each other. source: the system that proposed it, by the name under which its track record is
+    kept; None where there is none. family: the name that near-identical sources share, such as runs of one system.
     """
 
     policy: str
     step: str = ""
     model: str | None = None
     trajectory: str | None = None
+    source: str | None = None
+    family: str | None = None
 
     @property
-    def family(self) -> str:
-        """Who is likely to make the same mistake again: the model, or else the policy."""
-        return self.model or self.policy
+    def lineage(self) -> str:
+        """Who is likely to make the same mistake again: the family, or else the source, the model, the policy."""
+        return self.family or self.source or self.model or self.policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,8 @@ class Candidate:
 
     patch: in git's format. score: the policy's own opinion, any unit, higher is better, comparable within one
     policy only; it breaks ties and has no vote. behaviour: a key that is equal for candidates that gave equal results
-    on generated inputs, None when that was not observed. fault: why the patch does not apply to the base commit; then it
-    has no changes.
+    on generated inputs, None when that was not observed. misfit: why the patch does not apply to the base commit; then
+    it has no changes.
     """
 
     id: str
@@ -49,4 +52,4 @@ class Candidate:
     provenance: Provenance
     score: float = 0.0
     behaviour: str | None = None
-    fault: str | None = None
+    misfit: str | None = None

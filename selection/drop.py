@@ -44,8 +44,8 @@ def is_test(path: str) -> bool:
 
 
 def _reason(candidate: Candidate) -> str | None:
-    if candidate.fault is not None:
-        return f"it does not apply: {candidate.fault}"
+    if candidate.misfit is not None:
+        return f"it does not apply: {candidate.misfit}"
     changed = [change for change in candidate.changes if change.before != change.after]
     if not changed:
         return "it changes nothing"

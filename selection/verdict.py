@@ -29,6 +29,7 @@ class CandidateReport(_Model):
     step: str
     model: str | None
     trajectory: str | None = Field(None, description="the attempt that it comes from; null for one search of many")
+    source: str | None = Field(default=None, description="the system that proposed it, where candidates were given")
     score: float = Field(description="the policy's own opinion; it breaks ties and has no vote")
     equivalence_class: str | None = Field(description="null when it was dropped")
     rank: int | None = Field(description="place of its class, 1 is best; null when it was dropped")
@@ -196,6 +197,7 @@ def _report(
         step=candidate.provenance.step,
         model=candidate.provenance.model,
         trajectory=candidate.provenance.trajectory,
+        source=candidate.provenance.source,
         score=candidate.score,
         behaviour=candidate.behaviour,
         equivalence_class=standing.of.id if standing else None,

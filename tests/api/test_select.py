@@ -51,7 +51,7 @@ def write(directory: Path, patches: dict[str, str]) -> Path:
 
 
 def by_source(verdict: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return {each["model"]: each for each in verdict["candidates"]}
+    return {each["source"]: each for each in verdict["candidates"]}
 
 
 def test_what_cannot_be_right_is_dropped_and_the_rest_is_tested(
@@ -67,7 +67,7 @@ def test_what_cannot_be_right_is_dropped_and_the_rest_is_tested(
     found = by_source(verdict)
     assert len(found) == len(patches)
     winner = next(each for each in verdict["candidates"] if each["id"] == verdict["winner"])
-    assert winner["model"] in ("alpha", "beta")
+    assert winner["source"] in ("alpha", "beta")
     assert found["alpha"]["equivalence_class"] == found["beta"]["equivalence_class"]
     assert found["gamma"]["broken"] == ["tests/test_shop.py::test_none"]
     reasons = {name: each["dropped"] for name, each in found.items() if each["dropped"]}
