@@ -102,8 +102,8 @@ def the_bill_adds_up(ended: Ended, state: Path) -> None:
     """The tokens of all calls, answered or not, are those of the bill, and nothing stays reserved."""
     called = [each["tokens"] for each in (*ended.events("model.called"), *ended.events("model.failed"))]
     with Store.open(state) as store:
-        billed = store.query("SELECT coalesce(sum(tokens), 0) FROM spends WHERE state = 'settled'")[0][0]
-        assert store.query("SELECT id FROM spends WHERE state = 'reserved'") == []
+        billed = store.query("SELECT coalesce(sum(tokens), 0) FROM entries WHERE state = 'settled'")[0][0]
+        assert store.query("SELECT id FROM entries WHERE state = 'reserved'") == []
     assert billed == sum(each.get("prompt", 0) + each.get("completion", 0) for each in called)
 
 
