@@ -35,6 +35,8 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+sys.path[0] = str(Path(__file__).parents[1])  # not this folder, in which selection.py is no package
+
 from agents.localise import signals
 from agents.localise.bm25 import Field, bm25
 from agents.localise.cache import FactsCache

@@ -11,9 +11,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import secrets
+import sys
 import tempfile
 from pathlib import Path
 from time import monotonic
+
+sys.path[0] = str(Path(__file__).parents[1])  # not this folder, in which selection.py is no package
 
 from agents.models import Account, Admission, Model, ModelRequest, Usage
 from agents.models.load import open_model

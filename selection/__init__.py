@@ -7,6 +7,7 @@ Pure: plain values in, plain values out; no I/O, no model, no clock. Somebody el
     counted = count(classes, probes, ballots)  every class with its weighed ballots, best first
     plan = Lazy(classes, probes, ballots)      the same, with only those executions that may change the winner
     verdict = decide(counted, ...)             the winner, its confidence, every ballot, what it cost
+    rank_static(candidates)                    the same question without running anything
     next_step(policy, progress)                between waves: stop, or spend more, and on what
 """
 
@@ -24,6 +25,7 @@ from selection.allocation import (
     share_price,
 )
 from selection.ballots import Ballot, Outcome, Probe, ProbeKind, flakiness
+from selection.calibrate import Calibration, calibrate
 from selection.candidates import Candidate, Change, Provenance
 from selection.classes import EquivalenceClass, classify
 from selection.confidence import behave_alike, posterior
@@ -34,6 +36,8 @@ from selection.lazy import Ask, Lazy
 from selection.question import MOST as MOST_QUESTIONS
 from selection.question import NEITHER, Question, ask, rank_inputs
 from selection.question import Answer as QuestionAnswer
+from selection.records import Record
+from selection.static import Field, Ranked, look, rank_static, source_standing
 from selection.verdict import Verdict, decide
 
 __all__ = [
@@ -45,6 +49,7 @@ __all__ = [
     "Ask",
     "Ballot",
     "BestOfN",
+    "Calibration",
     "Candidate",
     "Change",
     "Count",
@@ -52,6 +57,7 @@ __all__ = [
     "Dropped",
     "EquivalenceClass",
     "ExpectedGain",
+    "Field",
     "Lazy",
     "Offer",
     "Outcome",
@@ -62,6 +68,8 @@ __all__ = [
     "Provenance",
     "Question",
     "QuestionAnswer",
+    "Ranked",
+    "Record",
     "Seen",
     "SelectionError",
     "Standing",
@@ -69,14 +77,18 @@ __all__ = [
     "Verdict",
     "ask",
     "behave_alike",
+    "calibrate",
     "classify",
     "count",
     "decide",
     "drop",
     "flakiness",
     "is_test",
+    "look",
     "next_step",
     "posterior",
     "rank_inputs",
+    "rank_static",
     "share_price",
+    "source_standing",
 ]

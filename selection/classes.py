@@ -60,16 +60,15 @@ def unambiguous(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
 def _key(candidate: Candidate) -> str:
     digest = hashlib.sha256()
     for change in sorted(candidate.changes, key=lambda change: change.path):
-        digest.update(change.path.encode("utf-8", "surrogateescape") + b"\0" + _meaning(change) + b"\0")
+        digest.update(change.path.encode("utf-8", "surrogateescape") + b"\0" + meaning(change) + b"\0")
     return digest.hexdigest()[:12]
 
 
-def _meaning(change: Change) -> bytes:
+def meaning(change: Change) -> bytes:
+    """A file with a patch, in a form that is equal for programs that differ in form alone."""
     if change.after is None:
         return b"deleted"
-    if change.path.endswith(".py"):
-        try:
-            return normalised(change.after).encode("utf-8", "surrogatepass")
-        except Unparsable:
-            return change.after
-    return change.after
+    try:
+        return normalised(change.path, change.after)
+    except Unparsable:
+        return change.after

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from selection.candidates import Candidate, Change
-from selection.syntax import Unparsable, normalised
+from selection.syntax import TooDeep, Unparsable, normalised
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +62,21 @@ def _reason(candidate: Candidate) -> str | None:
 
 
 def _breaks(change: Change) -> str | None:
-    if change.after is None or not change.path.endswith(".py"):
+    if change.after is None:
         return None
     try:
-        normalised(change.after)
+        normalised(change.path, change.after)
+    except TooDeep:
+        return None
     except Unparsable as error:
-        if change.before is None or _parses(change.before):
+        if change.before is None or _parses(change.path, change.before):
             return f"{change.path} no longer parses: {error}"
     return None
 
 
-def _parses(source: bytes) -> bool:
+def _parses(path: str, source: bytes) -> bool:
     try:
-        normalised(source)
+        normalised(path, source)
     except Unparsable:
         return False
     return True
@@ -83,9 +85,9 @@ def _parses(source: bytes) -> bool:
 def _means_something(change: Change) -> bool:
     if change.before is None or change.after is None:
         return True
-    if not change.path.endswith(".py"):
-        return change.before.split() != change.after.split()
+    if change.before.split() == change.after.split() and not change.path.endswith((".py", ".pyi")):
+        return False
     try:
-        return normalised(change.before) != normalised(change.after)
+        return normalised(change.path, change.before) != normalised(change.path, change.after)
     except Unparsable:
         return True

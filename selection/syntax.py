@@ -1,34 +1,34 @@
-"""When two Python sources are the same program but for form."""
+"""When two sources are the same program but for form."""
 
 from __future__ import annotations
 
-import ast
-import warnings
-
-_DOCUMENTED = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+from selection.grammars import language, words
+from selection.pythonic import Program, program
 
 
 class Unparsable(Exception):
-    """The source is not Python (as this interpreter reads it), or too deeply nested to be read."""
+    """The source is not Python (as this interpreter reads it)."""
 
 
-def normalised(source: bytes) -> str:
-    """The syntax tree without positions, comments, formatting and docstrings. Raises Unparsable."""
+class TooDeep(Unparsable):
+    """The source is nested too deeply for Python's parser; whether it is right is not known."""
+
+
+def python(source: bytes) -> Program:
+    """Read a Python source. Raises Unparsable."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # an invalid escape in a repository is not our reader's concern
-            tree = ast.parse(source)
-        for node in ast.walk(tree):
-            if isinstance(node, _DOCUMENTED):
-                node.body = [statement for statement in node.body if not _is_bare_string(statement)] or [ast.Pass()]
-        return ast.dump(tree)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        return program(source)
+    except (SyntaxError, ValueError) as error:
         raise Unparsable(str(error) or type(error).__name__) from error
+    except (RecursionError, MemoryError) as error:
+        raise TooDeep(str(error) or type(error).__name__) from error
 
 
-def _is_bare_string(statement: ast.stmt) -> bool:
-    return (
-        isinstance(statement, ast.Expr)
-        and isinstance(statement.value, ast.Constant)
-        and isinstance(statement.value.value, str)
-    )
+def normalised(path: str, source: bytes) -> bytes:
+    """A form that is equal for sources of one language only if they are the same program. Raises Unparsable for Python
+    alone: other grammars do not know every dialect, so what they cannot read is compared as it stands."""
+    if path.endswith((".py", ".pyi")):
+        return python(source).digest
+    source = source.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")
+    name = language(path)
+    return (words(name, source) if name else None) or source

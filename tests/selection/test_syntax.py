@@ -1,0 +1,121 @@
+"""Which sources are the same program."""
+
+import ast
+import keyword
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from selection.syntax import TooDeep, Unparsable, normalised, python
+
+BASE = """
+def mean(values, *, start=0):
+    total = start
+    for value in values:
+        total += value
+    return [total / n for n in (len(values),)]
+"""
+NAMES = st.from_regex(r"[a-z]{1,6}", fullmatch=True).filter(lambda name: not keyword.iskeyword(name))
+LOCALS = ("total", "value", "n")
+TAKEN = {"values", "start", "len", "mean", "locals", "vars", "eval", "exec", "dir"}
+
+
+def same(one: str, other: str, path: str = "m.py") -> bool:
+    return normalised(path, one.encode()) == normalised(path, other.encode())
+
+
+def renamed(source: str, names: dict[str, str]) -> str:
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            node.id = names.get(node.id, node.id)
+    return ast.unparse(tree)
+
+
+@given(st.lists(NAMES.filter(lambda name: name not in TAKEN), min_size=3, max_size=3, unique=True))
+def test_local_names_do_not_matter(names: list[str]) -> None:
+    assert same(BASE, renamed(BASE, dict(zip(LOCALS, names, strict=True))))
+
+
+@given(st.sampled_from(["total", "value"]), st.sampled_from(["values", "start", "len"]))
+def test_a_local_is_not_another_name(one: str, other: str) -> None:
+    assert not same(BASE, renamed(BASE, {one: other}))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("def f(a): return a", "def f(b): return b"),  # callers may write f(a=1)
+        ("x = 1", "y = 1"),
+        ("class A:\n    x = 1", "class A:\n    y = 1"),
+        ("def f():\n    global x\n    x = 1", "def f():\n    global y\n    y = 1"),
+        ("def f():\n    x = 1\n    return locals()", "def f():\n    y = 1\n    return locals()"),
+        ("def f():\n    x = 1\n    return f'{x=}'", "def f():\n    y = 1\n    return f'{y=}'"),
+        ("def f():\n    def g(): return 1\n    return g", "def f():\n    def h(): return 1\n    return h"),
+        ("def f():\n    import os\n    return os", "def f():\n    import sys\n    return sys"),
+        ("def f():\n    a = b = 0\n    return a", "def f():\n    a = b = 0\n    return b"),
+        ("def f():\n    return [x for y in z]", "def f():\n    return [y for y in z]"),
+        ("def f(b):\n    def g(): b = 1\n    return b", "def f(b):\n    def g(): nonlocal b; b = 1\n    return b"),
+        ("x = 1", "x = True"),
+        ("x = 0", "x = 0.0"),
+        ("x = 'a'", "x = b'a'"),
+        ("class A:\n    def f(self): pass\nx = 1", "class A:\n    def f(self): pass\n    x = 1"),
+        ("def f():\n    x = 1\n    class A: x = x\n    return A", "def f():\n    y = 1\n    class A: x = y\n    return A"),
+    ],
+)  # fmt: skip
+def test_different_programs_differ(one: str, other: str) -> None:
+    assert not same(one, other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("def f():\n    a = 1\n    return lambda: a", "def f():\n    b = 1\n    return lambda: b"),
+        ("def f(*a, **k): return a, k", "def f(*b, **m): return b, m"),
+        ("def f(a, /): return a", "def f(b, /): return b"),
+        ("def f():\n    try: g()\n    except E as e: raise e", "def f():\n    try: g()\n    except E as x: raise x"),
+        ("def f(v):\n  match v:\n    case [a, *b]: return a, b", "def f(v):\n  match v:\n    case [c, *d]: return c, d"),
+        ("def f(v): return [(y := x) for x in v], y", "def f(v): return [(b := a) for a in v], b"),
+        ('def f():\n    """Doc."""\n    return 1', "def f():  # one\n    return (1)"),
+        ("x = 1\r\nif x:\r\n    x = '''a\r\nb'''\r\n", "x = 1\nif x:\n    x = '''a\nb'''\n"),
+        ("\ufeffx = 1", "x = 1"),
+    ],
+)  # fmt: skip
+def test_the_same_program_in_another_form(one: str, other: str) -> None:
+    assert same(one, other)
+
+
+def test_undefined_names_are_those_that_nothing_in_the_file_defines() -> None:
+    source = "import os\ndef f(a):\n    b = a\n    return os, b, missing, len, G\nclass A:\n    G = 1\n"
+    assert python(source.encode()).undefined == {"missing"}
+    assert python(b"from m import *\nx = missing\n").undefined == frozenset()
+
+
+def test_what_is_no_python_says_so() -> None:
+    with pytest.raises(Unparsable):
+        python(b"x = = 1")
+    with pytest.raises(Unparsable):
+        python(b"x = 1\0")
+
+
+def test_a_long_program_is_read_and_one_too_deep_for_the_parser_is_not_called_wrong() -> None:
+    chain = "x = " + " + ".join(["1"] * 900)
+    assert same(chain, chain + "  # more")
+    with pytest.raises(TooDeep):
+        python(b"x = " + b"-" * 200_000 + b"1")
+
+
+@pytest.mark.parametrize(
+    ("path", "one", "form", "other"),
+    [
+        ("m.js", "let a = f(1) // one", "let a=f( 1 )", "let a = f(2)"),
+        ("m.ts", "let a: T = 'x y'", "let a : T='x y' /* t */", "let a: T = 'x  y'"),
+        ("m.go", "package m\nvar a = 1 // one", "package m\n\nvar a  = 1", "package m\nvar b = 1"),
+        ("m.rs", "fn f() -> i32 { 1 }", "fn f() -> i32 {\n  1 /* one */\n}", "fn f() -> i32 { 2 }"),
+        ("M.java", "class A { int x = 1; }", "class A {\r\n  int x = 1; // one\r\n}", "class A { int y = 1; }"),
+    ],
+)
+def test_other_languages_are_compared_by_their_grammars(path: str, one: str, form: str, other: str) -> None:
+    assert same(one, form, path)
+    assert not same(one, other, path)
