@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
 
 from agents.changes import changes_of
 from agents.policy import Found, Tried
 from agents.repair.diff import patch_id
-from selection import Candidate, Provenance
+from selection import Candidate, Provenance, rank_static
 from workspaces import Checkout, PatchError
+
+MOST_RANKED = 400  # candidates that are compared with each other
 
 
 class GivenCandidates:
@@ -30,14 +33,19 @@ class GivenCandidates:
         return self.drawn >= len(self._patches)
 
     async def wave(self, *, executions: int, wall_s: float) -> AsyncGenerator[Found | Tried]:
-        """Look at patches in their order."""
-        end, used = time.monotonic() + wall_s, 0
-        while not self.exhausted and used < max(1, executions) and time.monotonic() < end:
-            source, patch = self._patches[self.drawn]
-            candidate = await asyncio.to_thread(read_candidate, self._checkout, source, patch)
+        """Read patches in their order, compare them with each other, and hand all of them over."""
+        end = time.monotonic() + wall_s
+        wanted = self._patches[self.drawn : self.drawn + max(1, executions)]
+        read: list[Candidate] = []
+        for source, patch in wanted:
+            read.append(await asyncio.to_thread(read_candidate, self._checkout, source, patch))
+            if time.monotonic() > end and len(wanted) > MOST_RANKED:
+                break
+        ranked = await asyncio.to_thread(rank_static, read[:MOST_RANKED])
+        likely = {each.candidate.id: each.probability for each in ranked if each.dropped is None}
+        for candidate in read:
             self.drawn += 1
-            used += 1
-            yield Found(self.drawn, candidate, 1)
+            yield Found(self.drawn, replace(candidate, probability=likely.get(candidate.id)), 1)
 
 
 def read_candidate(checkout: Checkout, source: str, patch: bytes) -> Candidate:

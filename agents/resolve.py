@@ -301,6 +301,7 @@ def _row(live: LiveRun, found: Found, elapsed_s: float) -> dict[str, Any]:
         "step": candidate.provenance.step,
         "score": candidate.score,
         "misfit": candidate.misfit,
+        "probability": candidate.probability,
         "patch": live.store.files.put(candidate.patch),
         "tried": found.tried,
         "elapsed_s": round(elapsed_s, 3),
@@ -318,4 +319,6 @@ def _candidate(live: LiveRun, row: dict[str, Any]) -> Candidate:
     provenance = Provenance(row["policy"], row["step"], row["model"], row.get("trajectory"), row.get("source"))
     misfit = row.get("misfit")
     changes = () if misfit or not patch.strip() else changes_of(live.checkout, patch)
-    return Candidate(row["id"], patch, changes, provenance, row["score"], misfit=misfit)
+    return Candidate(
+        row["id"], patch, changes, provenance, row["score"], misfit=misfit, probability=row.get("probability")
+    )

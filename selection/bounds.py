@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from selection.agreement import agreement, observed, seen, voters, votes
+from selection.agreement import agreement, looks, observed, seen, voters, votes
 from selection.ballots import FAILED, Ballot
 from selection.box import Box, agree
 from selection.errors import StrangeBallot
@@ -33,6 +33,7 @@ class Bounds:
         everything = sum(self.weights[name].swing for name, probe in box.probes.items() if not probe.required)
         self._untold = dict.fromkeys(box.classes, everything)  # nats that probes without a ballot may take
         self._voters = {name: voters(of) for name, of in box.classes.items()}
+        self._looks = {name: looks(of) for name, of in box.classes.items()}
         self._votes = {name: votes(each) for name, each in self._voters.items()}
         self._alike = self._may_be_alike(box)
 
@@ -118,12 +119,14 @@ class Bounds:
         if self._complete(name):
             sure |= {other for other in self._alike[name] if self._complete(other)}
         less = sum(nats for probe, nats in self._less[name].items() if self._separates(probe) is not False)
-        return agreement(voter for other in sure for voter in self._voters[other]) - less - self._untold[name]
+        agreed = agreement(voter for other in sure for voter in self._voters[other])
+        return agreed + self._looks[name] - less - self._untold[name]
 
     def high(self, name: str) -> float:
         """The greatest score with which a class can end."""
         less = sum(nats for probe, nats in self._less[name].items() if self._separates(probe))
-        return agreement(voter for other in self._alike[name] for voter in self._voters[other]) - less
+        agreed = agreement(voter for other in self._alike[name] for voter in self._voters[other])
+        return agreed + self._looks[name] - less
 
     def best(self, name: str) -> Key:
         """Where a class stands with its greatest score."""

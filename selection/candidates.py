@@ -43,7 +43,7 @@ class Candidate:
     patch: in git's format. score: the policy's own opinion, any unit, higher is better, comparable within one
     policy only; it breaks ties and has no vote. behaviour: a key that is equal for candidates that gave equal results
     on generated inputs, None when that was not observed. misfit: why the patch does not apply to the base commit; then
-    it has no changes.
+    it has no changes. probability: that it is right, as far as `rank_static` can tell; None when it was not asked.
     """
 
     id: str
@@ -53,3 +53,4 @@ class Candidate:
     score: float = 0.0
     behaviour: str | None = None
     misfit: str | None = None
+    probability: float | None = None

@@ -27,6 +27,12 @@ class EquivalenceClass:
         return max(member.score for member in self.members)
 
     @property
+    def probability(self) -> float | None:
+        """That of the likeliest member, as far as it can be told without running it."""
+        known = [member.probability for member in self.members if member.probability is not None]
+        return max(known, default=None)
+
+    @property
     def behaviour(self) -> str | None:
         """That of its members: they are one program."""
         return next((member.behaviour for member in self.members if member.behaviour is not None), None)

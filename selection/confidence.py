@@ -65,6 +65,8 @@ def confidence(counted: Count) -> tuple[float, str]:
     best = eligible[0]
     sure = posterior(counted)[best.of.id]
     agree = f"{best.group_votes:.1f} independent votes are for it" if best.group_votes > 1 else ""
+    if not counted.tested and best.of.probability is not None:
+        return best.of.probability, "no test had a vote; patches that agree with others so much are right so often"
     if not counted.tested:
         return UNTESTED, "no test had a vote, so only its author's word speaks for it"
     if counted.unrun:

@@ -125,3 +125,23 @@ def test_crlf_binary_renames_and_modes(shop: Path, tmp_path: Path, runoff: Runof
     ended = runoff("select", shop, "--issue", ISSUE, "--candidates", tmp_path / "one.patch", "-o", tmp_path / "out")
     assert ended.returncode == 0, ended.stderr + ended.stdout
     assert (tmp_path / "out" / "patch.diff").read_bytes() == patch.stdout
+
+
+def test_static_runs_nothing_and_the_patch_that_others_agree_with_wins(
+    shop: Path,  # noqa: F811
+    patches: dict[str, str],
+    tmp_path: Path,
+    runoff: Runoff,
+) -> None:
+    (shop / "conftest.py").write_text("raise SystemExit('nothing may run')\n")
+    commit(shop)
+    directory = write(tmp_path / "patches", patches)
+    ended = runoff("select", shop, "--issue", ISSUE, "--candidates", directory, "--static", "--json")
+    assert ended.returncode == 0, ended.stderr
+    verdict = json.loads(ended.stdout)
+    winner = next(each for each in verdict["candidates"] if each["id"] == verdict["winner"])
+    assert winner["source"] in ("alpha", "beta")
+    assert verdict["probes"] == []
+    assert 0 < verdict["confidence"] < 1
+    assert "it was not verified" in verdict["reason"]
+    assert any("nothing was run" in note for note in verdict["notes"])
