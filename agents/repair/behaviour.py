@@ -8,12 +8,13 @@ the tests behave alike, the first is nearly always right.
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from agents.testrun import BaseRun, Function, Limit, TestSession
-from selection import Candidate
+from selection import Candidate, Change, is_test
 
 INPUTS = 60  # calls of one function
 FEWEST = 5  # inputs, below which nothing was observed
@@ -78,18 +79,25 @@ def _names(candidate: Candidate) -> set[tuple[str, str]]:
 
 
 def _only_functions(candidate: Candidate) -> bool:
-    """Whether it changes functions that were there before, and nothing beside them."""
+    """Whether it changes functions that were there before, and nothing beside them but tests."""
     names = _names(candidate)
     return all(
         change.before is not None
         and change.after is not None
-        and _without(names, change.path, change.before) == _without(names, change.path, change.after)
-        for change in candidate.changes
+        and change.path.endswith(".py")
+        and (rest := _without(names, change.path, change.before)) is not None
+        and rest == _without(names, change.path, change.after)
+        for change in _product(candidate)
     )
 
 
-def _without(names: Collection[tuple[str, str]], path: str, source: bytes) -> str:
-    """A module's syntax without some of its functions."""
+def _product(candidate: Candidate) -> list[Change]:
+    """What is not a test."""
+    return [change for change in candidate.changes if not is_test(change.path)]
+
+
+def _without(names: Collection[tuple[str, str]], path: str, source: bytes) -> str | None:
+    """A module's syntax without some of its functions; None when it cannot be read."""
 
     def prune(body: list[ast.stmt], prefix: str) -> list[ast.stmt]:
         kept = []
@@ -101,16 +109,21 @@ def _without(names: Collection[tuple[str, str]], path: str, source: bytes) -> st
             kept.append(node)
         return kept
 
-    tree = ast.parse(source)
-    tree.body = prune(tree.body, "")
-    return ast.dump(tree)
+    try:
+        tree = ast.parse(source)
+        tree.body = prune(tree.body, "")
+        return ast.dump(tree)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
 
 
 def _changed(candidates: Sequence[Candidate]) -> dict[Function, Candidate]:
     """The functions that candidates change, each with the first candidate that does."""
     found: dict[tuple[str, str], tuple[Function, Candidate]] = {}
     for candidate in candidates:
-        for change in candidate.changes:
+        for change in _product(candidate):
+            if not change.path.endswith(".py"):
+                continue
             before, after = _functions(change.before or b""), _functions(change.after or b"")
             for name, (line, text) in after.items():
                 if name in before and before[name][1] != text:
@@ -130,7 +143,8 @@ def _functions(source: bytes) -> dict[str, tuple[int, str]]:
                 first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
                 found[prefix + node.name] = (first, ast.dump(node))
 
-    visit(ast.parse(source).body, "")
+    with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):  # then it has none that is known
+        visit(ast.parse(source).body, "")
     return found
 
 

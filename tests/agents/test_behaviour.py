@@ -109,3 +109,23 @@ async def test_a_change_that_nothing_calls_is_alike_nothing(start: Start) -> Non
     found = (await behaviours(session, base, await coverage(session, base), candidates)).digests
     assert set(found) == {"n + n", "2 * n"}
     assert len(set(found.values())) == 1
+
+
+async def test_beside_tests_and_files_that_are_no_python(start: Start) -> None:  # noqa: F811
+    """A candidate's own tests change no behaviour; of another file nobody knows."""
+    source = "def double(n):\n    return n * 2\n"
+    session = await start({"m.py": source, "test_m.py": calling("m.double(N)"), "notes.md": "# one\n"})
+    base = await base_run(session)
+
+    def candidate(body: str, *more: Change) -> Candidate:
+        change = Change("m.py", source.encode(), source.replace("n * 2", body).encode())
+        return Candidate(body, b"", (change, *more), Provenance("test"))
+
+    candidates = [
+        candidate("n + n", Change("tests/test_new.py", None, b"def test_it():\n    assert 1\n")),
+        candidate("2 * n"),
+        candidate("n * 2 + 0", Change("notes.md", b"# one\n", b"# two: (\n")),
+    ]
+    found = (await behaviours(session, base, await coverage(session, base), candidates)).digests
+    assert found.keys() == {"n + n", "2 * n"}
+    assert found["n + n"] == found["2 * n"]
