@@ -201,8 +201,9 @@ class _Reader:
         if isinstance(node, ast.ClassDef):
             names, kept = _bound(node.body)
             inner = _Scope(names | kept, names | kept, scope, is_class=True)
-            outside = [*node.decorator_list, *node.bases, *node.keywords, *getattr(node, "type_params", ())]
-            return [(f"class {node.name}", None), *_in(scope, outside), ("body", None), *_in(inner, _told(node.body))]
+            groups = (node.decorator_list, getattr(node, "type_params", []), node.bases, node.keywords)
+            head = [item for group in groups for item in [(f"[{len(group)}", None), *_in(scope, group)]]
+            return [(f"class {node.name}", None), *head, *_in(inner, _told(node.body)), ("end", None)]
         if isinstance(node, _COMPREHENSIONS):
             return [(kind, None), *self._comprehension(node, scope)]
         items: list[_Item] = [(kind, None)]
@@ -252,11 +253,12 @@ class _Reader:
         inner = _Scope(names | kept | by_name | unnamed, kept | by_name, scope)
         if not isinstance(node, ast.Lambda):
             yield f"def {node.name}", None
-            yield from _in(scope, [*node.decorator_list, *getattr(node, "type_params", ())])
-            yield from _in(scope, [node.returns])
-        for group in (given.posonlyargs, given.args, [given.vararg], given.kwonlyargs, [given.kwarg]):
-            yield f"({len(group)}", None
-            for each in group:
+            for group in (node.decorator_list, getattr(node, "type_params", []), [node.returns]):
+                yield f"[{len(group)}", None
+                yield from _in(scope, group)
+        for names_of_kind in (given.posonlyargs, given.args, [given.vararg], given.kwonlyargs, [given.kwarg]):
+            yield f"({len(names_of_kind)}", None
+            for each in names_of_kind:
                 yield (self._name(each.arg, inner, read=False) if each else "-"), None
                 yield from _in(scope, [each.annotation if each else None])
         yield from _in(scope, [*given.defaults, None, *given.kw_defaults])

@@ -18,6 +18,7 @@ from selection.features import FEATURES, features
 from selection.records import Record
 from selection.scorer import shipped, with_records, with_standing
 
+MOST = 2000  # candidates of one issue: each is compared with each, in half a minute
 _RELATIVE = tuple(FEATURES).index("outside_relative")
 
 
@@ -47,10 +48,18 @@ class Field:
 
 
 def look(candidates: Sequence[Candidate]) -> Field:
-    """Read the candidates of one issue. The result does not depend on their order."""
-    standing, dropped = drop(sorted(candidates, key=lambda each: each.id))
-    edits = tuple(edit(each) for each in standing)
-    return Field(standing, edits, features(standing, edits), dropped)
+    """Read the candidates of one issue. The result does not depend on their order. Raises ValueError for more than MOST."""
+    if len(candidates) > MOST:
+        raise ValueError(f"{len(candidates)} candidates for one issue are more than {MOST}: leave some systems out")
+    standing: list[Candidate] = []
+    edits: list[Edit] = []
+    dropped: list[Dropped] = []
+    for each in sorted(candidates, key=lambda each: each.id):
+        stands, gone = drop([each])
+        standing += stands
+        edits += map(edit, stands)  # at once, while its files are still known by their syntax
+        dropped += gone
+    return Field(tuple(standing), tuple(edits), features(standing, edits), tuple(dropped))
 
 
 def rank_static(

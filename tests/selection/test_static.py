@@ -74,6 +74,19 @@ def test_no_candidate_one_candidate_and_none_that_stands_are_ranked() -> None:
     assert rank_static([candidate("same", BASE)])[0].dropped == "it changes nothing"
 
 
+def test_too_many_candidates_are_refused_with_the_limit() -> None:
+    with pytest.raises(ValueError, match="2001 candidates for one issue are more than 2000"):
+        rank_static([replace(STRICT, id=str(number)) for number in range(2001)])
+
+
+def test_windows_line_ends_a_mark_and_binary_files_are_read() -> None:
+    windows = BASE.replace("\n", "\r\n").encode()
+    change = Change("m.py", windows, b"\xef\xbb\xbf" + windows.replace(b"<", b"<="))
+    binary = Change("logo.png", None, bytes(range(256)))
+    ranked = rank_static([Candidate("windows", b"", (change, binary), Provenance("s")), OTHER])
+    assert all(each.dropped is None for each in ranked)
+
+
 def test_a_record_that_cannot_be_is_refused() -> None:
     with pytest.raises(ValueError, match="3 right of 2"):
         Record(3, 2)

@@ -57,6 +57,14 @@ def test_a_local_is_not_another_name(one: str, other: str) -> None:
         ("def f():\n    a = b = 0\n    return a", "def f():\n    a = b = 0\n    return b"),
         ("def f():\n    return [x for y in z]", "def f():\n    return [y for y in z]"),
         ("def f(b):\n    def g(): b = 1\n    return b", "def f(b):\n    def g(): nonlocal b; b = 1\n    return b"),
+        ("@a\nclass C: x = 1", "class C(a): x = 1"),
+        ("class C(a): pass", "class C(metaclass=a): pass"),
+        ("@a\ndef f(): pass", "def f() -> a: pass"),
+        ("def f(a, b=1): pass", "def f(a, *, b=1): pass"),
+        ("def f():\n    class A:\n        x = 1\n        y = 1", "def f():\n    class A:\n        x = 1\n    y = 1"),
+        ("def f():\n    def g():\n        a()\n        b()", "def f():\n    def g():\n        a()\n    b()"),
+        ("if x:\n    a()\n    b()", "if x:\n    a()\nb()"),
+        ("[x for x in a if b if c]", "[x for x in a if (b, c)]"),
         ("x = 1", "x = True"),
         ("x = 0", "x = 0.0"),
         ("x = 'a'", "x = b'a'"),
@@ -84,6 +92,36 @@ def test_different_programs_differ(one: str, other: str) -> None:
 )  # fmt: skip
 def test_the_same_program_in_another_form(one: str, other: str) -> None:
     assert same(one, other)
+
+
+PARTS = st.sampled_from(
+    [
+        "a = 1",
+        "b = a",
+        "def a(): pass",
+        "class a: b = 1",
+        "return b",
+        "global b",
+        "for a in b: b",
+        "lambda a: b",
+        "[a for a in b]",
+    ]
+)
+
+
+@given(st.lists(PARTS, min_size=1, max_size=4), st.lists(PARTS, min_size=1, max_size=4))
+def test_equal_forms_are_equal_trees_but_for_the_names(one: list[str], other: list[str]) -> None:
+    """Forms that are equal have trees that are equal when every name is struck out."""
+    sources = ["def f():\n" + "".join(f"    {part}\n" for part in parts) for parts in (one, other)]
+    if same(*sources):
+        shapes = []
+        for source in sources:
+            tree = ast.parse(source)
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Name):
+                    node.id = "_"
+            shapes.append(ast.dump(tree))
+        assert shapes[0] == shapes[1]
 
 
 def test_undefined_names_are_those_that_nothing_in_the_file_defines() -> None:
