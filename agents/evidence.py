@@ -12,6 +12,7 @@ from agents.testrun import BaseRun, Example, Limit, TestSession
 from agents.testrun.baserun import Coverage, coverage
 from memory import Bill
 from selection import (
+    NEITHER,
     Ballot,
     Candidate,
     Count,
@@ -174,13 +175,20 @@ class Evidence:
                 ballots.append(Ballot(_name(place, example), each.id, "passed" if passed else "failed"))
         return ballots
 
+    def was_passed(self, test: str) -> bool:
+        """Whether some class was seen to pass a test."""
+        return any(test in seen and seen[test].outcome == "passed" for seen in self.cast.values())
+
     def is_proven(self, of: EquivalenceClass) -> bool:
         """Whether it was seen to pass every test before it became a candidate."""
         return any(member.id in self.proven for member in of.members)
 
     def _answers(self, classes: Sequence[EquivalenceClass]) -> tuple[list[Probe], list[Ballot]]:
-        """What was answered to questions: those that give the right result passed."""
-        probes = [Probe(f"{each.by} says: {each.example}", each.kind) for each in self.answers]
+        """What was answered to questions: those that give the right result passed. Where none does, none may win."""
+        probes = [
+            Probe(f"{each.by} says: {each.example}", "regression" if each.choice == NEITHER else each.kind)
+            for each in self.answers
+        ]
         ballots = [
             Ballot(probe.id, each.id, "passed" if answered.passed(each.id) else "failed")
             for probe, answered in zip(probes, self.answers, strict=True)

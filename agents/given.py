@@ -17,9 +17,10 @@ MOST_RANKED = 400  # candidates that are compared with each other
 
 
 class GivenCandidates:
-    """patches: (source, patch in git's format). drawn: how many a process before this one has looked at."""
+    """patches: (source, which of its samples, patch in git's format). drawn: how many a process before this one has looked
+    at."""
 
-    def __init__(self, patches: Sequence[tuple[str, bytes]], checkout: Checkout, *, drawn: int = 0) -> None:
+    def __init__(self, patches: Sequence[tuple[str, int, bytes]], checkout: Checkout, *, drawn: int = 0) -> None:
         self._patches = patches
         self._checkout = checkout
         self.drawn = drawn
@@ -37,8 +38,8 @@ class GivenCandidates:
         end = time.monotonic() + wall_s
         wanted = self._patches[self.drawn : self.drawn + max(1, executions)]
         read: list[Candidate] = []
-        for source, patch in wanted:
-            read.append(await asyncio.to_thread(read_candidate, self._checkout, source, patch))
+        for given in wanted:
+            read.append(await asyncio.to_thread(read_candidate, self._checkout, *given))
             if time.monotonic() > end and len(wanted) > MOST_RANKED:
                 break
         ranked = await asyncio.to_thread(rank_static, read[:MOST_RANKED])
@@ -48,10 +49,11 @@ class GivenCandidates:
             yield Found(self.drawn, replace(candidate, probability=likely.get(candidate.id)), 1)
 
 
-def read_candidate(checkout: Checkout, source: str, patch: bytes) -> Candidate:
+def read_candidate(checkout: Checkout, source: str, sample: int, patch: bytes) -> Candidate:
     """A candidate of a patch; one that does not apply says so, and will be dropped for it."""
-    provenance = Provenance("given", f"the patch of {source}", trajectory=source, source=source)
-    name = patch_id(source.encode() + b"\0" + patch)
+    which = f"patch {sample} of {source}" if sample > 1 else f"the patch of {source}"
+    provenance = Provenance("given", which, source=source, family=source)
+    name = patch_id(f"{source}\0{sample}\0".encode() + patch)
     try:
         return Candidate(name, patch, changes_of(checkout, patch) if patch.strip() else (), provenance)
     except PatchError as error:

@@ -31,7 +31,6 @@ async def held(live: LiveRun, stage: str, amounts: Amounts = NOTHING) -> AsyncIt
     most = live.settings.workers + (not live.request.repairs)  # what is verified has its own, beside the first worker's
     # all of them may be held; a tenth is for the clean-up of what runs in the end
     stage_held = Held(0.9 * reservation.amounts.sandbox_s / most if limited else math.inf)
-    before_s = live.sandbox_s
     try:
         async with asyncio.timeout(stage_held.room_s if limited else None) as timer:
             yield stage_held
@@ -41,5 +40,8 @@ async def held(live: LiveRun, stage: str, amounts: Amounts = NOTHING) -> AsyncIt
         limit = live.ledger.budget.limit("sandbox_s")
         raise LimitExceeded("sandbox_s", limit, limit - live.ledger.left("sandbox_s", SELECTION), stage) from error
     finally:
-        spent = Amounts(candidates=stage_held.candidates, sandbox_s=live.sandbox_s - before_s)
-        live.ledger.settle(reservation, spent)
+        held_s = (
+            live.sandbox_s - live.billed_s
+        )  # what sandboxes were held for since the last stage is on this one's bill
+        live.billed_s += held_s
+        live.ledger.settle(reservation, Amounts(candidates=stage_held.candidates, sandbox_s=held_s))

@@ -63,6 +63,7 @@ class LiveRun:
     policy: Policy | None = None
     person: Asker | None = None
     judge: Judge | None = None
+    billed_s: float = 0.0  # of sandbox_s
     tests: RepositoryTests | None = None  # those that candidates are verified by, where their policy does not do it
     _found: tuple[str, tuple[Path, ...]] | None = None
     _sandboxes: list[Sandbox] = field(default_factory=list)  # all that were ever started

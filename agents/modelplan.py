@@ -133,7 +133,7 @@ class _Tools:
         assert live.checkout is not None
         if live.request.static:
             live.evidence.untested = "nothing was run: the patches were only compared with each other"
-        patches = [(each.source, live.store.files.get(each.patch)) for each in live.request.candidates]
+        patches = [(each.source, each.sample, live.store.files.get(each.patch)) for each in live.request.candidates]
         return GivenCandidates(patches, live.checkout, drawn=tried)
 
     async def policy(self, tried: int) -> ModelPolicy:

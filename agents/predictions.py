@@ -7,8 +7,9 @@ a line (.jsonl), or all of them in a list or an object by instance (.json).
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +22,17 @@ _SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """A patch and the system that made it. instance: the Issue's id, None in a file that is nothing but a patch."""
+    """A patch and the system that made it. instance: the Issue's id, None in a file that is nothing but a patch. sample:
+    which of the system's patches it is, from 1."""
 
     source: str
     patch: bytes
     instance: str | None = None
+    sample: int = 1
 
 
 def read_predictions(places: Sequence[Path], instance: str | None = None) -> list[Prediction]:
-    """What files and directories hold for one Issue, in their order; a second patch of a source becomes `source#2`.
+    """What files and directories hold for one Issue, in their order.
 
     instance: the Issue's id, needed where predictions of several are there. Raises BadCandidates: which file, which line,
     what to do.
@@ -44,14 +47,19 @@ def read_predictions(places: Sequence[Path], instance: str | None = None) -> lis
         where = ", ".join(map(str, places))
         missing = f"no prediction for {instance}" if instance is not None and instances else "no patch"
         raise BadCandidates(f"{where}: {missing}; give .diff or .patch files, or predictions (.jsonl, .json)")
-    return list(_named_apart(wanted))
+    return list(_numbered(wanted))
 
 
-def _named_apart(predictions: Iterable[Prediction]) -> Iterator[Prediction]:
-    seen: dict[str, int] = {}
+def _numbered(predictions: Iterable[Prediction]) -> Iterator[Prediction]:
+    seen: Counter[str] = Counter()
     for each in predictions:
-        number = seen[each.source] = seen.get(each.source, 0) + 1
-        yield each if number == 1 else Prediction(f"{each.source}#{number}", each.patch, each.instance)
+        seen[each.source] += 1
+        yield replace(each, sample=seen[each.source])
+
+
+def _whole(patch: bytes) -> bytes:
+    """A patch with the end of its last line, which predictions often lack, and git wants."""
+    return patch if not patch.strip() or patch.endswith(b"\n") else patch + b"\n"
 
 
 def _of_place(place: Path) -> Iterator[Prediction]:
@@ -80,7 +88,7 @@ def _of_file(path: Path) -> Iterator[Prediction]:
     else:
         if path.stat().st_size > LARGEST:
             raise BadCandidates(f"{path} is larger than a patch may be ({LARGEST >> 20} MiB)")
-        yield Prediction(path.stem, path.read_bytes())
+        yield Prediction(path.stem, _whole(path.read_bytes()))
 
 
 def _of_json(data: Any, path: Path) -> Iterator[Prediction]:
@@ -118,4 +126,4 @@ def _prediction(data: Any, where: str, stem: str) -> Prediction:
     written = (patch or "").encode("utf-8", "surrogatepass")
     if len(written) > LARGEST:
         raise BadCandidates(f"{where}: the patch is larger than a patch may be ({LARGEST >> 20} MiB)")
-    return Prediction(source, written, instance)
+    return Prediction(source, _whole(written), instance)

@@ -92,10 +92,12 @@ def tell_asked(journal: Journal, question: Question) -> None:
     journal.append(ASKED, {"call": question.call, "answers": [each.result for each in question.answers]})
 
 
-def tell_answered(journal: Journal, question: Question, choice: int | None, by: str) -> None:
+def tell_answered(journal: Journal, question: Question, choice: int | None, by: str, judge_step: int) -> None:
     """The event of an answer, with the whole question, so that a Run that goes on need not ask again."""
     answers = [{"result": each.result, "classes": list(each.classes)} for each in question.answers]
-    journal.append(ANSWERED, {"call": question.call, "answers": answers, "choice": choice, "by": by})
+    journal.append(
+        ANSWERED, {"call": question.call, "answers": answers, "choice": choice, "by": by, "judge_step": judge_step}
+    )
 
 
 def answered_before(events: Sequence[Event]) -> list[tuple[Question, int | None, str]]:

@@ -75,7 +75,21 @@ class Reproductions:
         self, live: LiveRun, files: Mapping[str, TestFile], known: Mapping[str, Outcomes], candidate: Candidate | None
     ) -> dict[str, Outcomes]:
         missing = [file for key, file in files.items() if key not in known]
-        return await run_test_files(live, missing, candidate) if missing else {}
+        if not missing:
+            return {}
+        try:
+            return await run_test_files(live, missing, candidate)
+        except (UnusableTests, HarnessFailed, SandboxFileError):  # one may have ended pytest for all
+            return {each.key: await self._alone(live, each, candidate) for each in missing}
+
+    async def _alone(self, live: LiveRun, file: TestFile, candidate: Candidate | None) -> Outcomes:
+        try:
+            return (await run_test_files(live, [file], candidate))[file.key]
+        except (UnusableTests, HarnessFailed, SandboxFileError) as error:
+            if candidate is None:
+                why = " ".join(str(error).split())[:200]
+                live.journal.append("note", {"text": f"{file.author}'s {file.path} has no vote: {why}"})
+            return {}
 
     def votes(self, classes: Sequence[EquivalenceClass]) -> tuple[list[Probe], list[Ballot]]:
         """The tests that may vote, and what each says of these classes."""
@@ -96,7 +110,7 @@ class Reproductions:
 def tests_of(candidate: Candidate) -> list[TestFile]:
     """The Python test files that a candidate's patch adds."""
     return [
-        TestFile(change.path, change.after, candidate.provenance.trajectory)
+        TestFile(change.path, change.after, candidate.provenance.author)
         for change in candidate.changes
         if change.before is None
         and change.after is not None
@@ -109,23 +123,20 @@ def tests_of(candidate: Candidate) -> list[TestFile]:
 
 async def run_test_files(live: LiveRun, files: Sequence[TestFile], candidate: Candidate | None) -> dict[str, Outcomes]:
     """Run test files on base or with a candidate: for each file's key, its tests' outcomes; none of a file that cannot be
-    collected. Raises SandboxDied, DiskFull."""
+    imported. Raises UnusableTests, HarnessFailed, SandboxFileError when none can run; SandboxDied."""
     assert live.live is not None
     assert live.checkout is not None
     like = live.workers[0]
     found: dict[str, Outcomes] = {file.key: {} for file in files}
-    command = TestCommand(tuple(file.place for file in files), cwd_on_path=like.command.cwd_on_path)
+    command = TestCommand(tuple(f"./{file.place}" for file in files), cwd_on_path=like.command.cwd_on_path)
     async with await Workspaces(live.live).create(live.checkout, candidate.patch if candidate else b"") as workspace:
         sandbox = await live.sandbox_on(workspace)
         try:
-            try:
-                for file in files:
-                    await sandbox.write_file(f"{WORKSPACE}/{file.place}", file.content)
-                session = await TestSession.start(
-                    sandbox, python=like.python, command=command, preparation=like.preparation
-                )
-            except (UnusableTests, HarnessFailed, SandboxFileError):
-                return found
+            for file in files:
+                await sandbox.write_file(f"{WORKSPACE}/{file.place}", file.content)
+            session = await TestSession.start(
+                sandbox, python=like.python, command=command, preparation=like.preparation
+            )
             try:
                 report = await session.run(dict.fromkeys(session.tests[:MOST_TESTS], LIMIT))
             finally:

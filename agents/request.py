@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from agents.settings import Settings
 from memory import Budget
@@ -21,6 +21,7 @@ class Given(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: str = Field(description="the system that made it")
+    sample: int = Field(1, ge=1, description="which of the system's patches it is")
     patch: str = Field(pattern="^[0-9a-f]{64}$", description="digest of the patch in the file store")
 
 
@@ -63,6 +64,12 @@ class Request(BaseModel):
         if text is not None and (not text.strip("/ ") or text.startswith("/") or ".." in PurePosixPath(text).parts):
             raise ValueError(f"junit: {text!r} is no file below the repository; write e.g. build/report.xml")
         return text
+
+    @model_validator(mode="after")
+    def _static_needs_candidates(self) -> Self:
+        if self.static and not self.candidates:
+            raise ValueError("static: there are no candidates to choose among; leave it out, or give some")
+        return self
 
     @field_validator("budget")
     @classmethod

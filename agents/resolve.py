@@ -35,7 +35,7 @@ from agents.policy import Found
 from agents.questions import Asker
 from agents.reproductions import tests_of
 from agents.request import Request
-from agents.runoff import comparisons, questions, restore_answers, written_tests
+from agents.runoff import comparisons, questions, restore, written_tests
 from agents.settings import Settings
 from agents.suite import recall_ballots, run_suite
 from memory import OPENED, SELECTION, Amounts, Budget, Event, Journal, Ledger, LimitExceeded, Runs, Store, StoreUnusable
@@ -205,8 +205,8 @@ async def localise(state: State, runtime: Runtime[LiveRun]) -> State:
     for note in live.evidence.notes():
         live.journal.append("note", {"text": note})
     live.evidence.candidates |= {row["id"]: _candidate(live, row) for row in state.get("found", [])}
-    restore_answers(live)
     recall_ballots(live)
+    await restore(live)
     return {}
 
 
@@ -214,6 +214,8 @@ async def wave(state: State, runtime: Runtime[LiveRun]) -> State:
     """Let the policy try candidates on all workers, for a while."""
     live, policy = runtime.context, runtime.context.policy
     assert policy is not None
+    if state.get("samples") == 0:
+        return {}  # an earlier process had decided to stop, and went no further
     found, search_s = list(state.get("found", [])), state.get("search_s", 0.0)
     tries = int(min(state.get("samples") or first_wave(live), live.ledger.left("candidates", "repair")))
     started = reported = time.monotonic()
@@ -297,6 +299,7 @@ def _row(live: LiveRun, found: Found, elapsed_s: float) -> dict[str, Any]:
         "model": candidate.provenance.model,
         "trajectory": candidate.provenance.trajectory,
         "source": candidate.provenance.source,
+        "family": candidate.provenance.family,
         "proven": found.proven,
         "step": candidate.provenance.step,
         "score": candidate.score,
@@ -316,7 +319,8 @@ def _candidate(live: LiveRun, row: dict[str, Any]) -> Candidate:
     patch = live.store.files.get(row["patch"])
     if row.get("proven"):
         live.evidence.proven.add(row["id"])
-    provenance = Provenance(row["policy"], row["step"], row["model"], row.get("trajectory"), row.get("source"))
+    origin = (row.get(name) for name in ("trajectory", "source", "family"))
+    provenance = Provenance(row["policy"], row["step"], row["model"], *origin)
     misfit = row.get("misfit")
     changes = () if misfit or not patch.strip() else changes_of(live.checkout, patch)
     return Candidate(

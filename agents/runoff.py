@@ -21,7 +21,7 @@ from langgraph.runtime import Runtime
 from agents.evidence import Comparison
 from agents.held import held
 from agents.live import LiveRun
-from agents.questions import Answered, Asker, answered_before, next_question, tell_answered, tell_asked
+from agents.questions import Answered, answered_before, next_question, tell_answered, tell_asked
 from agents.reproductions import TestFile
 from memory import SELECTION, LimitExceeded
 from selection import MOST_QUESTIONS, Question
@@ -29,6 +29,7 @@ from selection import MOST_QUESTIONS, Question
 FINALISTS = 3
 ROUNDS = 2  # test files that the judge may write
 JUDGE, PERSON = "the judge", "the person asked"
+TESTS, COMPARED = "judge.tests", "judge.compared"  # the Journal's events
 
 
 async def questions(state: Any, runtime: Runtime[LiveRun]) -> dict[str, Any]:
@@ -39,18 +40,14 @@ async def questions(state: Any, runtime: Runtime[LiveRun]) -> dict[str, Any]:
         while live.workers and len(evidence.asked) < MOST_QUESTIONS and (rivals := evidence.rivals()):
             async with held(live, SELECTION):
                 question = await next_question(live.workers[0], evidence.splits, rivals, evidence.asked)
-            askers = _askers(live)
-            if question is None or not askers:
+            if question is None or (live.judge is None and live.person is None):
                 evidence.unanswered = question
                 break
-            tell_asked(live.journal, question)
             evidence.asked.append(question)
-            for by, asker in askers:
-                choice = await asker(question)
-                if choice is not None:
-                    evidence.answers.append(_answered(question, choice, by))
-                    break
-            tell_answered(live.journal, question, choice, by)
+            choice, by = await _ask(live, question)
+            if choice is not None:
+                evidence.answers.append(_answered(question, choice, by))
+            tell_answered(live.journal, question, choice, by, live.judge.step if live.judge else 0)
     return {}
 
 
@@ -60,7 +57,8 @@ async def written_tests(state: Any, runtime: Runtime[LiveRun]) -> dict[str, Any]
     if live.judge is None or not live.workers or evidence.base is None:
         return {}
     with _within_the_budget(live):
-        for number in range(1, ROUNDS + 1):
+        written = sum(event.kind == TESTS for event in live.journal.events())
+        for number in range(written + 1, ROUNDS + 1):
             finalists = list(evidence.rivals())[:FINALISTS]
             if not finalists:
                 break
@@ -70,7 +68,10 @@ async def written_tests(state: Any, runtime: Runtime[LiveRun]) -> dict[str, Any]
             file = TestFile(_beside_the_tests(evidence.base.tests, f"test_judge_{number}.py"), content, "judge")
             async with held(live, SELECTION):
                 await evidence.reproductions.add(live, [file], finalists)
-            live.journal.append("judge.tests", {"path": file.path, "file": live.store.files.put(content)})
+            live.journal.append(
+                TESTS,
+                {"path": file.path, "file": live.store.files.put(content), "judge_step": live.judge.step},
+            )
     return {}
 
 
@@ -81,30 +82,48 @@ async def comparisons(state: Any, runtime: Runtime[LiveRun]) -> dict[str, Any]:
         return {}
     with _within_the_budget(live):
         for first, second in itertools.combinations(list(evidence.rivals())[:FINALISTS], 2):
-            if not {first, second} <= evidence.rivals().keys():
+            compared = any({first.id, second.id} == {each.first, each.second} for each in evidence.comparisons)
+            if compared or not {first, second} <= evidence.rivals().keys():
                 continue  # an earlier pair has settled it
             share = await live.judge.prefers_first(first.representative.patch, second.representative.patch)
             if share is not None:
                 evidence.comparisons.append(Comparison(first.id, second.id, share))
-                live.journal.append("judge.compared", {"first": first.id, "second": second.id, "first_wins": share})
+                told = {"first": first.id, "second": second.id, "first_wins": share, "judge_step": live.judge.step}
+                live.journal.append(COMPARED, told)
     return {}
 
 
-def restore_answers(live: LiveRun) -> None:
-    """What was answered before this process took the Run over."""
-    for question, choice, by in answered_before(live.journal.events()):
-        live.evidence.asked.append(question)
+async def restore(live: LiveRun) -> None:
+    """What was answered, tested and compared before this process took the Run over."""
+    events, evidence = live.journal.events(), live.evidence
+    for question, choice, by in answered_before(events):
+        evidence.asked.append(question)
         if choice is not None:
-            live.evidence.answers.append(_answered(question, choice, by))
+            evidence.answers.append(_answered(question, choice, by))
+    for event in events:
+        if event.kind == COMPARED:
+            evidence.comparisons.append(Comparison(event.data["first"], event.data["second"], event.data["first_wins"]))
+        if event.kind == TESTS:
+            content = live.store.files.get(event.data["file"])
+            await evidence.reproductions.add(
+                live, [TestFile(event.data["path"], content, "judge")], evidence.eligible()
+            )
+        if live.judge is not None:
+            live.judge.step = max(live.judge.step, int(event.data.get("judge_step", 0)))
 
 
 def _answered(question: Question, choice: int, by: str) -> Answered:
     return Answered(question, choice, by, "judge" if by == JUDGE else "example")
 
 
-def _askers(live: LiveRun) -> list[tuple[str, Asker]]:
-    judge: list[tuple[str, Asker]] = [(JUDGE, live.judge.answer)] if live.judge else []
-    return [*judge, (PERSON, live.person)] if live.person else judge
+async def _ask(live: LiveRun, question: Question) -> tuple[int | None, str]:
+    """The reply, and whose it is: the judge's, or when it is not sure that of the person."""
+    if live.judge is not None and (choice := await live.judge.answer(question)) is not None:
+        return choice, JUDGE
+    if live.person is None:
+        return None, JUDGE
+    tell_asked(live.journal, question)
+    return await live.person(question), PERSON
 
 
 def _beside_the_tests(tests: Sequence[str], name: str) -> str:

@@ -64,6 +64,7 @@ class Settings(BaseSettings):
     )
     answer_tokens: int = Field(4096, ge=64, description="the most that one answer of the model may have")
     base_url: str | None = Field(None, description="where the model is served, …/v1; commas separate several replicas")
+    answer_s: float = Field(600.0, gt=0, description="how long the REST service waits for a person's answer")
     vllm: Path | None = Field(None, description="the vllm program, or the environment that it is installed in")
     first_token_s: float = Field(300.0, gt=0, description="how long an answer may take to begin")
     between_tokens_s: float = Field(60.0, gt=0, description="how long an answer may pause")

@@ -17,6 +17,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 
 from agents.errors import HarnessFailed, UnusableTests
+from agents.evidence import Evidence
 from agents.live import LiveRun
 from agents.testrun import BaseRun, Outcome, RunReport
 from agents.verification import Suite
@@ -25,6 +26,7 @@ from selection import Ask, Ballot, EquivalenceClass, Lazy, flakiness
 
 CAST = "ballots"  # the Journal's event for ballots; they are in the file store
 FINALISTS = 4  # classes that pass, about which other evidence is gathered: behaviour, others' tests, a judge
+CHEAP_CPU_S = 5.0  # a suite that takes less on base runs whole, at once
 FIRST = 32  # tests of a class that has run none: those that are likely to fail, for their cost
 MOST = 1_000_000  # at once, of one that has
 
@@ -63,7 +65,7 @@ async def _count(live: LiveRun, classes: tuple[EquivalenceClass, ...], base: Bas
         async with _suite(live, of) as suite:
             while ask is not None and ask.class_id == of.id:
                 ballots = await _run(suite, base, ask, begun=of.id in evidence.cast)
-                flaky = await _flaky(suite, base, [each for each in ballots if each.probe in base.passing])
+                ballots, flaky = await _again(suite, evidence, base, ballots)
                 evidence.flaky |= flaky
                 cast = [ballot for ballot in ballots if ballot.probe not in flaky]
                 evidence.cast.setdefault(of.id, {}).update({ballot.probe: ballot for ballot in cast})
@@ -95,7 +97,10 @@ async def _run(suite: Suite | str, base: BaseRun, ask: Ask, *, begun: bool) -> l
     then the rest up to the first failure. The tests keep their order, for they may lean on earlier ones."""
     if isinstance(suite, str):
         return [Ballot(test, ask.class_id, "error", _line(suite)) for test in ask.probes]
-    asked = set(ask.probes) - ask.ends or set(ask.probes) if begun else set(ask.probes[:FIRST])
+    cheap = sum(base.outcomes[test].cpu_s for test in ask.probes) < CHEAP_CPU_S
+    asked = set(ask.probes) if cheap else set(ask.probes[:FIRST])
+    if begun:
+        asked = set(ask.probes) - ask.ends or set(ask.probes)
     stop = begun and asked <= ask.ends
     collected = set(suite.tests)
     wanted = [test for test in base.tests if test in asked]
@@ -120,14 +125,29 @@ def _ballot(outcome: Outcome, class_id: str) -> Ballot:
     return Ballot(outcome.unit, class_id, "error" if outcome.status == "error" else "failed", said)
 
 
-async def _flaky(suite: Suite | str, base: BaseRun, ballots: list[Ballot]) -> dict[str, float]:
-    """Those of the failed ones that pass when they run again, without those that ran before them."""
-    failed = [ballot.probe for ballot in ballots if ballot.outcome in ("failed", "error")]
-    if isinstance(suite, str) or not failed:
-        return {}
-    limits = {test: base.generous_limit(test) for test in failed if test in suite.tests}
-    report = await suite.run(limits) if limits else RunReport(())
-    return {outcome.unit: flakiness(1, 1) for outcome in report.outcomes if outcome.passed}
+async def _again(
+    suite: Suite | str, evidence: Evidence, base: BaseRun, ballots: list[Ballot]
+) -> tuple[list[Ballot], dict[str, float]]:
+    """Regression tests that failed run again, without those that ran before them: one that passes then is flaky. One that
+    no class has passed yet may lean on earlier ones: those run with it, in their order, as they did on base."""
+    failed = {each.probe for each in ballots if each.outcome in ("failed", "error") and each.probe in base.passing}
+    failed -= evidence.flaky.keys()
+    if isinstance(suite, str) or not (failed := failed & set(suite.tests)):
+        return ballots, {}
+    passed = await _passing(suite, base, failed)
+    flaky = dict.fromkeys(passed, flakiness(1, 1))
+    leaning = {test for test in failed - passed if not evidence.was_passed(test)}
+    order = [test for test in base.tests if test in set(suite.tests)]
+    last = max((order.index(test) for test in leaning), default=-1)
+    passed = leaning & await _passing(suite, base, set(order[: last + 1])) if leaning else set()
+    kept = [Ballot(each.probe, each.class_id, "passed") if each.probe in passed else each for each in ballots]
+    return kept, flaky
+
+
+async def _passing(suite: Suite, base: BaseRun, tests: set[str]) -> set[str]:
+    limits = {test: base.generous_limit(test) for test in base.tests if test in tests}
+    report = await suite.run(limits, again=True)
+    return {outcome.unit for outcome in report.outcomes if outcome.passed}
 
 
 def _journal(live: LiveRun, of: EquivalenceClass, cast: list[Ballot], flaky: dict[str, float]) -> None:

@@ -36,9 +36,9 @@ class Suite(Protocol):
     def tests(self) -> Collection[str]:
         """Those that can be run there."""
 
-    async def run(self, limits: Mapping[str, Limit], *, stop: bool = False) -> RunReport:
+    async def run(self, limits: Mapping[str, Limit], *, stop: bool = False, again: bool = False) -> RunReport:
         """Run some of them, in an interpreter that has seen nothing of the repository. stop: end at the first that does
-        not pass."""
+        not pass. again: what was seen before is in doubt. More outcomes than were asked for may come."""
 
 
 class RepositoryTests(Protocol):
@@ -107,7 +107,7 @@ class _PytestSuite:
     def tests(self) -> Collection[str]:
         return self.session.tests
 
-    async def run(self, limits: Mapping[str, Limit], *, stop: bool = False) -> RunReport:
+    async def run(self, limits: Mapping[str, Limit], *, stop: bool = False, again: bool = False) -> RunReport:
         return await self.session.run_fresh(limits, stop=stop)
 
 
@@ -164,25 +164,28 @@ class _Command:
         return outcomes, said
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _CommandSuite:
-    """A command runs whole, each time, in a workspace of its own."""
+    """A command runs whole, in a workspace of its own, so that one run tells of every test."""
 
     of: _Command
     patch: bytes
+    _ran: RunReport | None = None
 
     @property
     def tests(self) -> Collection[str]:
         return self.of.counting
 
-    async def run(self, limits: Mapping[str, Limit], *, stop: bool = False) -> RunReport:
+    async def run(self, limits: Mapping[str, Limit], *, stop: bool = False, again: bool = False) -> RunReport:
+        if again or self._ran is None:
+            self._ran = await self._run()
+        return self._ran
+
+    async def _run(self) -> RunReport:
+        tests = tuple(self.of.counting)
         try:
             ran, _ = await self.of.outcomes(self.patch)
         except UnusableTests as error:  # the candidate took away what the command starts
-            return RunReport(
-                tuple(limits), tuple(Outcome(unit=name, status="error", text=str(error)) for name in limits)
-            )
-        missing = (
-            Outcome(unit=name, status="error", text="the report no longer has it") for name in limits.keys() - ran
-        )
-        return RunReport(tuple(limits), (*(ran[name] for name in limits if name in ran), *missing))
+            return RunReport(tests, tuple(Outcome(unit=name, status="error", text=str(error)) for name in tests))
+        missing = (Outcome(unit=name, status="error", text="the report no longer has it") for name in tests)
+        return RunReport(tests, tuple(ran.get(name, lost) for name, lost in zip(tests, missing, strict=True)))

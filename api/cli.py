@@ -215,7 +215,9 @@ def select_command(
     text = read_issue(issue)
     check_output(output)
     with Store.open(settings.state_dir) as store:
-        given = tuple(Given(source=each.source, patch=store.files.put(each.patch)) for each in predictions)
+        given = tuple(
+            Given(source=each.source, sample=each.sample, patch=store.files.put(each.patch)) for each in predictions
+        )
     request = Request(
         repo=repo,
         issue=text,

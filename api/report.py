@@ -56,7 +56,8 @@ def show_verdict(verdict: Verdict, patch: bytes, *, run_id: str) -> None:
 def show_without_verdict(record: RunRecord, bill: Bill) -> None:
     """How a Run that has no verdict stands, and what it has cost so far."""
     out = console()
-    out.print(Text(plain(f"run {record.id}: {record.state}{f', {record.error}' if record.error else ''}")))
+    said = plain(f"run {record.id}: {record.state}{f', {record.error}' if record.error else ''}")
+    out.print(Text(said), soft_wrap=True)
     if bill.stages:
         out.print(_bill(bill.stages, bill.wall_s, "so far"))
 

@@ -100,7 +100,10 @@ class Service:
         reply: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
         self._waiting[run_id] = question, reply
         try:
-            return await reply
+            async with asyncio.timeout(self.settings.answer_s):  # other Runs wait for this one
+                return await reply
+        except TimeoutError:
+            return None
         finally:
             del self._waiting[run_id]
 

@@ -83,7 +83,7 @@ class Runs:
         started = journal.last("run.started")
         verdict = journal.last("verdict")
         ended = journal.last("run.finished", OPENED, *_ENDS)
-        asked = journal.last("question", "answer")
+        asked = journal.last("question", "answer", OPENED)
         question = dict(asked.data) if asked is not None and asked.kind == "question" else None
         error: str | None = None
         state: State

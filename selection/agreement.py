@@ -43,11 +43,11 @@ def agreement(of: Iterable[Voter]) -> float:
 
 
 def looks(of: EquivalenceClass) -> float:
-    """Nats of what the static ranking says of a class beyond the agreement of its own voters; 0 where it was not asked."""
+    """Nats of what the static ranking says of a class; 0 where it was not asked."""
     if of.probability is None:
         return 0.0
     sure = min(max(of.probability, 1e-6), 1 - 1e-6)
-    return exact(math.log(sure / (1 - sure))) - agreement(voters(of))
+    return exact(math.log(sure / (1 - sure)))
 
 
 def seen(ballot: Ballot | None) -> Seen:

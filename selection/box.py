@@ -75,7 +75,7 @@ def _own(classes: Mapping[str, EquivalenceClass], probes: Mapping[str, Probe]) -
         by_author.setdefault(probe.author, set()).add(name)
     found: dict[str, Set[str]] = {}
     for name, of in classes.items():
-        authors = {each.provenance.trajectory for each in of.members}
+        authors = {each.provenance.author for each in of.members}
         (author, *more) = authors
         found[name] = frozenset() if more or author is None else frozenset(by_author.get(author, ()))
     return found

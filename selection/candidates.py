@@ -32,8 +32,14 @@ class Provenance:
 
     @property
     def lineage(self) -> str:
-        """Who is likely to make the same mistake again: the family, or else the source, the model, the policy."""
-        return self.family or self.source or self.model or self.policy
+        """Who is likely to make the same mistake again: the model, or else the policy. Candidates of several systems have
+        one; how far these agree is the static ranking's to say."""
+        return self.model or self.policy
+
+    @property
+    def author(self) -> str | None:
+        """By whom a test may be that comes with it."""
+        return self.trajectory or self.source
 
 
 @dataclass(frozen=True, slots=True)

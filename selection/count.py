@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 
-from selection.agreement import Voter, agreement, groups, voters, votes
+from selection.agreement import Voter, agreement, groups, looks, voters, votes
 from selection.ballots import Ballot, Probe
 from selection.box import Box
 from selection.classes import EquivalenceClass
@@ -140,7 +140,7 @@ def count(
             unseen=tuple(sorted((regressions | targets) - passed - failed)),
             examples_met=len(examples & passed),
             examples_missed=len(examples & failed),
-            score=agreed - less,
+            score=agreed + looks(of) - less,
             belief=agreed - less + at_best - _sum(fails, failed - free),
             group=group[of.id],
             votes=votes(voters(of)),

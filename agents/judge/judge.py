@@ -36,13 +36,13 @@ class Judge:
         self._journal = journal
         self._run_id = run_id
         self._answer_tokens = answer_tokens
-        self._step = 0
+        self.step = 0  # of its next call
 
     async def answer(self, question: Question, /) -> int | None:
         """Which answer is right, None when the judge is not sure. Raises LimitExceeded."""
         results = [each.result for each in question.answers][: len(LETTERS)]
         forward = await self._letter(which(question.call, results), len(results))
-        backward = await self._letter(which(question.call, results[::-1]), len(results))
+        backward = forward and await self._letter(which(question.call, results[::-1]), len(results))
         if forward is None or backward is None:
             return None
         both = [(one + other) / 2 for one, other in zip(forward, backward[::-1], strict=True)]
@@ -53,7 +53,7 @@ class Judge:
         """The probability that the first of two patches is the better one, both orders together; None when it was not
         said. Raises LimitExceeded."""
         forward = await self._letter(compare(first, second), 2)
-        backward = await self._letter(compare(second, first), 2)
+        backward = forward and await self._letter(compare(second, first), 2)
         if forward is None or backward is None:
             return None
         return (forward[0] + backward[1]) / 2
@@ -96,10 +96,10 @@ class Judge:
             stage=SELECTION,
             issue=self._run_id,
             trajectory=NAME,
-            step=self._step,
+            step=self.step,
             **options,
         )
-        self._step += 1
+        self.step += 1
         try:
             return (await self._model.complete(request)).choices[0]
         except ModelError as error:

@@ -93,3 +93,6 @@ def test_log_probabilities_are_the_expected_vote() -> None:
     assert found == pytest.approx((0.75, 0.25))
     assert probabilities(Choice("B is right"), 2) == (0.0, 1.0)
     assert probabilities(Choice("Neither"), 2) is None
+    assert probabilities(Choice("A careful reading shows that Change B is right. Answer: B."), 2) == (0.0, 1.0)
+    lost = TokenLogprob("A", -9999.0, (("A", -9999.0), ("AB", -1.0)))
+    assert probabilities(Choice("A", logprobs=(lost,)), 2) is None

@@ -25,7 +25,7 @@ def test_a_directory_of_patches(tmp_path: Path) -> None:
     (tmp_path / "b.diff").write_bytes(b"two\r\n")
     (tmp_path / "a.patch").write_bytes(b"\xff one")
     (tmp_path / "readme.txt").write_text("not read")
-    assert read_predictions([tmp_path]) == [Prediction("a", b"\xff one"), Prediction("b", b"two\r\n")]
+    assert read_predictions([tmp_path]) == [Prediction("a", b"\xff one\n"), Prediction("b", b"two\r\n")]
 
 
 @pytest.mark.parametrize("form", ["jsonl", "list", "object", "one"])
@@ -39,13 +39,17 @@ def test_predictions_in_each_form(tmp_path: Path, form: str) -> None:
         "one": one,
     }
     path.write_text(json.dumps(forms[form]))
-    assert read_predictions([path]) == [Prediction("m", b"diff", "x-1")]
+    assert read_predictions([path]) == [Prediction("m", b"diff\n", "x-1")]
 
 
 def test_one_issue_of_several_and_several_patches_of_one_source(tmp_path: Path) -> None:
     path = lines(tmp_path / "p.jsonl", row("x-1", "a"), row("x-2", "b"), row("x-1", "c"), row("x-1", None))
     found = read_predictions([path], "x-1")
-    assert [(each.source, each.patch) for each in found] == [("p", b"a"), ("p#2", b"c"), ("p#3", b"")]
+    assert [(each.source, each.sample, each.patch) for each in found] == [
+        ("p", 1, b"a\n"),
+        ("p", 2, b"c\n"),
+        ("p", 3, b""),
+    ]
     with pytest.raises(BadCandidates, match=r"2 issues \(x-1, x-2\); name one with --instance"):
         read_predictions([path])
     with pytest.raises(BadCandidates, match="no prediction for x-3"):

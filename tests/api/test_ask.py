@@ -67,7 +67,15 @@ def test_the_answer_decides(shop: Path, tmp_path: Path, right: str, step: str) -
     assert any(probe["id"] == f"the person asked says: price(1) is {right}" for probe in verdict["probes"])
 
 
-@pytest.mark.parametrize("reply", ["", "\n", "n\n"])
+def test_that_none_is_right_means_that_none_wins(shop: Path, tmp_path: Path) -> None:
+    process = asked(shop, tmp_path / "state")
+    out, errors = process.communicate("n\n", timeout=120)
+    assert process.returncode == 1, errors
+    assert json.loads(out)["winner"] is None
+    assert "price(1) is none of 1, 2" in json.loads(out)["reason"]
+
+
+@pytest.mark.parametrize("reply", ["", "\n"])
 def test_nobody_knowing_loses_nothing(shop: Path, tmp_path: Path, reply: str) -> None:
     process = asked(shop, tmp_path / "state")
     out, errors = process.communicate(reply, timeout=120)

@@ -68,9 +68,9 @@ def test_the_tests_of_all_trajectories_vote_on_all(shop: Path, tmp_path: Path, r
 
 
 def test_the_judge_writes_a_test_that_decides(shop: Path, tmp_path: Path, runoff: Runoff) -> None:  # noqa: F811
-    """Asked for letters it has no answer; its test tells the two programs apart."""
+    """To three questions it has no answer; then its test tells the two programs apart."""
     same = [trajectory("two", "2", "4", factor) for factor in ("quantity", "2")]
-    script = {"1": same[0], "2": same[1], "judge": ["no idea", "no idea", TESTS, *["no idea"] * 40]}
+    script = {"1": same[0], "2": same[1], "judge": [*["no idea"] * 3, TESTS, *["no idea"] * 40]}
     verdict, journal = resolve(runoff, shop, tmp_path, script)
     assert any(event["kind"] == "judge.tests" for event in journal)
     assert any("judge's" in probe["id"] for probe in verdict["probes"])

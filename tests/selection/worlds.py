@@ -44,16 +44,18 @@ def candidate(
     model: str | None = None,
     score: float = 0.0,
     behaviour: str | None = None,
+    probability: float | None = None,
 ) -> Candidate:
     change = Change("m.py", b"x = 0\n", f"x = {number}\n".encode())
     provenance = Provenance("model" if model else "repair", name, model, trajectory)
-    return Candidate(name, f"patch {name}".encode(), (change,), provenance, score, behaviour)
+    return Candidate(name, f"patch {name}".encode(), (change,), provenance, score, behaviour, probability=probability)
 
 
 @st.composite
 def worlds(draw: st.DrawFn, *, outcomes: tuple[Outcome, ...] = OUTCOMES, most: int = 5) -> World:
     programs = draw(st.integers(1, most))
     seen = draw(st.lists(st.sampled_from([None, "a", "b"]), min_size=programs, max_size=programs))
+    looks = draw(st.lists(st.sampled_from([None, 0.05, 0.5, 0.9]), min_size=programs, max_size=programs))
     owners = [*range(programs), *draw(st.lists(st.integers(0, programs - 1), max_size=3))]
     candidates = [
         candidate(
@@ -63,6 +65,7 @@ def worlds(draw: st.DrawFn, *, outcomes: tuple[Outcome, ...] = OUTCOMES, most: i
             model=draw(st.sampled_from([None, "m", "n"])),
             score=draw(st.integers(0, 2)),
             behaviour=seen[owner],
+            probability=looks[owner],
         )
         for place, owner in enumerate(owners)
     ]
