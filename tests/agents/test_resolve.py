@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import sqlite3
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from agents.settings import Settings
 from memory import Event, Journal, Runs, Store, bill_of
 from tests.api.conftest import FAULTY, ISSUE, commit, repo  # noqa: F401  (a fixture)
 from tests.api.test_cli import ENDLESS, hopeless
+from tests.lean import lean_python
 from workspaces import RepositoryError
 
 pytestmark = pytest.mark.bubblewrap
@@ -27,7 +27,7 @@ class Machine:
     """A state directory, and Runs in it."""
 
     def __init__(self, state_dir: Path) -> None:
-        self.settings = Settings(state_dir=state_dir, python=Path(sys.executable), workers=2)
+        self.settings = Settings(state_dir=state_dir, python=lean_python(), workers=2)
         self.store = Store.open(state_dir)
         self.runs = Runs(self.store)
 

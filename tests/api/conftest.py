@@ -11,8 +11,9 @@ from typing import Protocol
 import pytest
 
 from api.cli import main
+from tests.lean import lean_python
 
-INTERPRETER = {"RUNOFF_PYTHON": sys.executable}  # it has pytest
+INTERPRETER = {"RUNOFF_PYTHON": str(lean_python())}
 ISSUE = "half(4) gives 8, it should give 2"
 FAULTY = "def half(number):\n    return number * 2\n"
 TEST = "from halves import half\n\n\ndef test_half():\n    assert half(4) == 2\n"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from agents.testrun import parse_command
 from agents.tools import SPECS, CommandTests, Notes, PytestTests, Toolbox
 from memory.files import FileStore
+from tests.lean import lean_python
 from tests.workspaces.conftest import live, state  # noqa: F401  (fixtures)
 from workspaces import Limits, Live, Patch, Sandbox, SandboxSpec, find_interpreter
 from workspaces.sandbox.bubblewrap import Bubblewrap
@@ -64,7 +64,7 @@ Begin = Callable[..., Awaitable[Work]]
 @pytest.fixture
 async def begin(state: Path, live: Live, tmp_path: Path) -> AsyncIterator[Begin]:  # noqa: F811
     provider = Bubblewrap(live)
-    interpreter = find_interpreter(Path(sys.executable))
+    interpreter = find_interpreter(lean_python())
 
     async def begin(
         files: dict[str, str | bytes] | None = None, *, tests: str | None = None, junit: str = "", **limits: int

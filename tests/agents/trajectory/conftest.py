@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from agents.tools import SPECS, PytestTests
 from agents.trajectory import Ended, Limits, Prefix, Shared, open_workbench, run_trajectory
 from memory import Budget, Journal, Ledger, Runs, Store
 from tests.api.conftest import commit, git
+from tests.lean import lean_python
 from tests.workspaces.conftest import live, state  # noqa: F401  (fixtures)
 from workspaces import Limits as SandboxLimits
 from workspaces import Live, Repositories, Sandbox, SandboxSpec, Workspace, Workspaces, find_interpreter
@@ -70,7 +70,7 @@ async def open_bench(state: Path, live: Live, tmp_path: Path) -> AsyncIterator[O
             journal = Journal(store, run_id)
             provider = Bubblewrap(live)
             stack.push_async_callback(provider.close)
-            interpreter = find_interpreter(Path(sys.executable))
+            interpreter = find_interpreter(lean_python())
             saver = stack.enter_context(checkpoints(state))
             path = "/workspace/src" if any(name.startswith("src/") for name in files) else "/workspace"
             env = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": path}
