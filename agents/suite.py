@@ -26,7 +26,7 @@ from selection import Ask, Ballot, EquivalenceClass, Lazy, flakiness
 
 CAST = "ballots"  # the Journal's event for ballots; they are in the file store
 FINALISTS = 4  # classes that pass, about which other evidence is gathered: behaviour, others' tests, a judge
-CHEAP_CPU_S = 5.0  # a suite that takes less on base runs whole, at once
+CHEAP_CPU_S = 5.0  # of a suite that takes less on base, no few are tried first
 FIRST = 32  # tests of a class that has run none: those that are likely to fail, for their cost
 MOST = 1_000_000  # at once, of one that has
 
@@ -93,15 +93,13 @@ async def _suite(live: LiveRun, of: EquivalenceClass) -> AsyncIterator[Suite | s
 
 
 async def _run(suite: Suite | str, base: BaseRun, ask: Ask, *, begun: bool) -> list[Ballot]:
-    """Ballots of an Ask, one at least: a few of a class that has not begun; then those of which a failure does not end it,
-    then the rest up to the first failure. The tests keep their order, for they may lean on earlier ones."""
+    """Ballots of an Ask, one at least: of a large suite a few for a class that has not begun; then those of which a failure
+    does not end it, then the rest up to the first failure. The tests keep their order, for they may lean on earlier ones."""
     if isinstance(suite, str):
         return [Ballot(test, ask.class_id, "error", _line(suite)) for test in ask.probes]
-    cheap = sum(base.outcomes[test].cpu_s for test in ask.probes) < CHEAP_CPU_S
-    asked = set(ask.probes) if cheap else set(ask.probes[:FIRST])
-    if begun:
-        asked = set(ask.probes) - ask.ends or set(ask.probes)
-    stop = begun and asked <= ask.ends
+    whole = begun or sum(base.outcomes[test].cpu_s for test in ask.probes) < CHEAP_CPU_S
+    asked = set(ask.probes) - ask.ends or set(ask.probes) if whole else set(ask.probes[:FIRST])
+    stop = whole and asked <= ask.ends
     collected = set(suite.tests)
     wanted = [test for test in base.tests if test in asked]
     limits = {test: base.generous_limit(test) for test in wanted if test in collected}
