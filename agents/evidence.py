@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 from agents.questions import Answered
-from agents.repair.behaviour import Split, behaviours
+from agents.repair.behaviour import Split, behaviours, edits_of
 from agents.reproductions import Reproductions
 from agents.testrun import BaseRun, Example, Limit, TestSession
 from agents.testrun.baserun import Coverage, coverage
@@ -99,9 +99,11 @@ class Evidence:
             return
         if not self.coverage and len(classes) > 1:  # which tests call what is only needed to compare
             self.coverage = await coverage(session, self.base)
+        if not self._examples_met:
+            self.examples = await self._that_say_what_is_right(session)
         for each in classes:
             if self.examples and each.id not in self._examples_met:
-                self._examples_met[each.id] = await self._met(session, each.representative)
+                self._examples_met[each.id] = await self._met(session, self.examples, each.representative)
         found = await behaviours(session, self.base, self.coverage, [each.representative for each in classes])
         self.splits = found.splits
         for each in classes:
@@ -109,11 +111,20 @@ class Evidence:
                 self.candidates[member.id] = replace(member, behaviour=found.digests.get(each.representative.id))
         self._examined = frozenset(each.id for each in classes)
 
-    async def _met(self, session: TestSession, candidate: Candidate) -> list[bool]:
-        edits = {change.path: change.after for change in candidate.changes if change.after is not None}
-        report = await session.examples(self.examples, EXAMPLE_LIMIT, edits)
+    async def _that_say_what_is_right(self, session: TestSession) -> tuple[Example, ...]:
+        """The examples but those of the issue that hold on base: "f(4) gives 8" there tells what is wrong."""
+        told = [each for each in self.examples if each.of_issue]
+        holds = await self._met(session, told) if told else []
+        wrong = {id(each) for each, met in zip(told, holds, strict=True) if met}
+        return tuple(each for each in self.examples if id(each) not in wrong)
+
+    async def _met(
+        self, session: TestSession, examples: Sequence[Example], candidate: Candidate | None = None
+    ) -> list[bool]:
+        """For each example whether it holds, on base or with a candidate."""
+        report = await session.examples(examples, EXAMPLE_LIMIT, edits_of(candidate) if candidate else None)
         met = {outcome.unit for outcome in report.outcomes if outcome.status == "passed"}
-        return [str(place) in met for place in range(len(self.examples))]
+        return [str(place) in met for place in range(len(examples))]
 
     def counted(self) -> Count:
         """How the classes stand now."""

@@ -35,7 +35,7 @@ def find_examples(sources: Mapping[str, SourceFile], issue: str) -> tuple[Exampl
             home = path or next((homes[name] for name in _names(source_text) if name in homes), None)
             if home is not None and len(source_text) + len(expected) <= MAX_LENGTH:
                 key = (home, " ".join(source_text.split()), " ".join(expected.split()))
-                found.setdefault(key, Example(home, before, source_text, expected))
+                found.setdefault(key, Example(home, before, source_text, expected, of_issue=path is None))
     return tuple(found.values())[:MAX_EXAMPLES]
 
 
@@ -106,10 +106,12 @@ def _closing(line: str, start: int) -> int | None:
 
 
 def _literal(text: str) -> str | None:
-    """The longest literal at the start of a text."""
+    """The longest literal at the start of a text, without the full stop after it."""
     text = text.lstrip("`")
     for end in range(min(len(text), 200), 0, -1):
         part = text[:end].rstrip()
+        if part.endswith("."):
+            continue  # the end of a sentence, not a float
         if part and (end == len(text) or not (text[end - 1 : end + 1].isalnum())):
             try:
                 ast.literal_eval(part)

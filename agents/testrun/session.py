@@ -40,12 +40,14 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A documented example: `before` are statements, `source` an expression, `expected` the repr of its value."""
+    """A documented example: `before` are statements, `source` an expression, `expected` the repr of its value. of_issue: it
+    stands in the issue's text, which also tells what is wrong today."""
 
     file: str
     before: tuple[str, ...]
     source: str
     expected: str
+    of_issue: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,3 +184,14 @@ async def test_no_more_candidates_are_tried_than_the_budget_allows(
     outcome = await machine.resolve(repo, f"candidates={candidates}")
     assert machine.spent("candidates") <= candidates
     assert f"candidates={candidates}" in outcome.verdict.stopped
+
+
+async def test_an_example_of_the_issue_that_holds_today_has_no_vote(machine: Machine, repo: Path) -> None:  # noqa: F811
+    """It tells what is wrong; one that does not hold tells what is right."""
+    issue = "half(4) gives 8. It should be: half(6) is 3"
+    outcome = await resolve(
+        Request(repo=repo, issue=issue, budget="wall=60s,candidates=20"), machine.settings, machine.store
+    )
+    examples = [probe.id for probe in outcome.verdict.probes if probe.kind == "example"]
+    assert examples == ["example 1: half(6) is 3"]
+    assert outcome.verdict.winner
