@@ -25,6 +25,7 @@ from selection import (
     behave_alike,
     next_step,
     share_price,
+    weight_of,
 )
 
 WAVE_TRIES = 150  # of the repair search
@@ -112,14 +113,10 @@ def _offer(live: LiveRun, tried: int) -> Offer:
 
 
 def _nats(standing: Standing, tested: Set[ProbeKind]) -> float:
-    """What the tests say, one ballot for each kind: tests of a kind mostly pass or fail together. How often right and wrong
-    patches pass is judgement: 97 and 25 % of targets, 99 and 70 % of regression tests."""
-    nats = 0.0
-    if "target" in tested:
-        nats += math.log(0.03 / 0.75) if standing.unmet else math.log(0.97 / 0.25)
-    if "regression" in tested:
-        nats += math.log(0.01 / 0.3) if standing.broken else math.log(0.99 / 0.7)
-    return nats
+    """What the tests say, one ballot for each kind: tests of a kind mostly pass or fail together."""
+    wrong: dict[ProbeKind, bool] = {"target": bool(standing.unmet), "regression": bool(standing.broken)}
+    weights = {kind: weight_of(kind) for kind in wrong if kind in tested}
+    return sum(weight.failed if wrong[kind] else weight.passed for kind, weight in weights.items())
 
 
 def used_up(live: LiveRun) -> str | None:

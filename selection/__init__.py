@@ -39,6 +39,7 @@ from selection.question import Answer as QuestionAnswer
 from selection.records import Record
 from selection.static import Field, Ranked, look, rank_static, source_standing
 from selection.verdict import Verdict, decide
+from selection.weights import weight_of
 
 __all__ = [
     "MOST_QUESTIONS",
@@ -91,4 +92,5 @@ __all__ = [
     "rank_static",
     "share_price",
     "source_standing",
+    "weight_of",
 ]

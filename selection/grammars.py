@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from tree_sitter import Language, Parser
 
-_LANGUAGES = {
+LANGUAGES = {
     ".js": "javascript",
     ".mjs": "javascript",
     ".cjs": "javascript",
@@ -27,7 +27,7 @@ _WHOLE = frozenset({"string", "template_string", "string_literal", "raw_string_l
 
 def language(path: str) -> str | None:
     """The grammar for a path, None where there is none."""
-    return _LANGUAGES.get(PurePosixPath(path).suffix)
+    return LANGUAGES.get(PurePosixPath(path).suffix)
 
 
 def words(name: str, source: bytes) -> bytes | None:
@@ -35,7 +35,7 @@ def words(name: str, source: bytes) -> bytes | None:
 
     Names stay: which of them are local is known for Python alone.
     """
-    root = Parser(_grammar(name)).parse(source).root_node
+    root = Parser(grammar(name)).parse(source).root_node
     if root.has_error:
         return None
     digest = hashlib.sha256()
@@ -59,14 +59,17 @@ def words(name: str, source: bytes) -> bytes | None:
 
 
 @cache
-def _grammar(name: str) -> Language:
+def grammar(name: str) -> Language:
+    """The grammar of a name in LANGUAGES, or of "python"."""
     import tree_sitter_go
     import tree_sitter_java
     import tree_sitter_javascript
+    import tree_sitter_python
     import tree_sitter_rust
     import tree_sitter_typescript
 
     pointers = {
+        "python": tree_sitter_python.language,
         "javascript": tree_sitter_javascript.language,
         "typescript": tree_sitter_typescript.language_typescript,
         "tsx": tree_sitter_typescript.language_tsx,

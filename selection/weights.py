@@ -74,6 +74,11 @@ class Weight:
         return self.failed if outcome in FAILED else 0.0
 
 
+def weight_of(kind: ProbeKind) -> Weight:
+    """What a ballot of a stable probe of this kind weighs, before any ballot."""
+    return _weight(PRIORS[kind])
+
+
 def prior_weights(probes: Mapping[str, Probe]) -> dict[str, Weight]:
     """Weights before any ballot."""
     return {name: _weight(_prior(probe)) for name, probe in probes.items()}

@@ -11,6 +11,8 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
+from selection.grammars import LANGUAGES
+
 VERSION = 1  # raise it when anything below, in terms.py, grammars.py or extract.py gives other facts
 
 GRAMMARS: Mapping[str, str] = {
@@ -19,17 +21,7 @@ GRAMMARS: Mapping[str, str] = {
     ".pyx": "python",  # Cython: what is not Python is skipped
     ".pxi": "python",
     ".pxd": "python",
-    ".js": "javascript",
-    ".jsx": "javascript",
-    ".mjs": "javascript",
-    ".cjs": "javascript",
-    ".ts": "typescript",
-    ".mts": "typescript",
-    ".cts": "typescript",
-    ".tsx": "tsx",
-    ".go": "go",
-    ".rs": "rust",
-    ".java": "java",
+    **LANGUAGES,
 }
 PLAIN_CODE = frozenset(
     {".c", ".h", ".cc", ".cpp", ".hpp", ".cs", ".kt", ".scala", ".rb", ".php", ".swift", ".vue", ".sh"}

@@ -14,6 +14,8 @@ from functools import cache
 
 from tree_sitter import Language, Query
 
+import selection.grammars
+
 _PYTHON = """
 (class_definition name: (identifier) @name) @class
 (function_definition name: (identifier) @name) @function
@@ -86,28 +88,8 @@ _QUERIES: Mapping[str, str] = {
 }
 
 
-def _language(name: str) -> Language:
-    import tree_sitter_go
-    import tree_sitter_java
-    import tree_sitter_javascript
-    import tree_sitter_python
-    import tree_sitter_rust
-    import tree_sitter_typescript
-
-    pointers = {
-        "python": tree_sitter_python.language,
-        "javascript": tree_sitter_javascript.language,
-        "typescript": tree_sitter_typescript.language_typescript,
-        "tsx": tree_sitter_typescript.language_tsx,
-        "go": tree_sitter_go.language,
-        "rust": tree_sitter_rust.language,
-        "java": tree_sitter_java.language,
-    }
-    return Language(pointers[name]())
-
-
 @cache
 def grammar(name: str) -> tuple[Language, Query]:
     """A language and its query, made once. Parsers are not shared: they hold state, and threads would meet in it."""
-    language = _language(name)
+    language = selection.grammars.grammar(name)
     return language, Query(language, _QUERIES[name])
