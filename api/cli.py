@@ -11,14 +11,14 @@ import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from agents.predictions import read_predictions
 from agents.request import Given, Request
 from agents.settings import Settings
-from api import model_commands, report
+from api import model_commands, options, report
 from api.ask import AskOnTerminal
 from api.errors import BAD_INPUT, USAGE_ERROR, one_line, usage
 from api.files import check_output, read_issue, write_output
@@ -76,53 +76,29 @@ def program(
     epilog="Exit code: 0 a patch won, 1 none did, 2 bad input, 130 interrupted (the best patch so far is shown).",
 )
 def resolve_command(
-    repo: Annotated[Path, typer.Argument(help="a git repository; your checkout is not touched unless --apply")],
-    issue: Annotated[str, typer.Option(help="the issue: a file, - for standard input, or the text itself")],
-    test: Annotated[
-        str | None,
-        typer.Option(
-            help='the tests that matter, e.g. "pytest -q tests/test_dates.py"; with --model any command, e.g. "go test ./..."'
-        ),
-    ] = None,
-    junit: Annotated[
-        str | None, typer.Option(help="where such a command writes a JUnit XML report, so that single tests count")
-    ] = None,
-    base: Annotated[
-        str | None, typer.Option(help="the commit to start from [default: HEAD of a clean checkout]")
-    ] = None,
-    budget: Annotated[
-        str | None, typer.Option(help='limits: "wall=10m,candidates=200" (also tokens, usd, sandbox)')
-    ] = None,
-    sandbox: Annotated[
-        Literal["auto", "docker", "bubblewrap"] | None, typer.Option(help="what untrusted code runs in")
-    ] = None,
-    image: Annotated[str | None, typer.Option(help="docker: the image, with Python and what the tests need")] = None,
-    python: Annotated[
-        Path | None, typer.Option(help="the interpreter that has pytest and the project's dependencies")
-    ] = None,
+    repo: options.Repo,
+    issue: options.Issue,
+    test: options.Test = None,
+    junit: options.JUnit = None,
+    base: options.Base = None,
+    budget: options.Limits = None,
+    sandbox: options.SandboxName = None,
+    image: options.Image = None,
+    python: options.Python = None,
     model: Annotated[
         str | None, typer.Option(help="a language model: its name at --base-url, scripted:FILE or replay:DIR")
     ] = None,
-    base_url: Annotated[
-        str | None, typer.Option(help="where the model is served, as http://host:8000/v1 [default: OPENAI_BASE_URL]")
-    ] = None,
+    base_url: options.BaseUrl = None,
     record: Annotated[
         Path | None,
         typer.Option(
             help="where every call of the model is recorded [default: in the state directory; see runoff replay]"
         ),
     ] = None,
-    ask: Annotated[
-        bool,
-        typer.Option(
-            "--ask", help="where patches that pass all tests still differ, ask which result is right (3 times at most)"
-        ),
-    ] = False,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="a directory for patch.diff, verdict.json, journal.jsonl")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="print the verdict as JSON, and nothing else")] = False,
-    apply: Annotated[bool, typer.Option("--apply", help="apply the winning patch to your checkout")] = False,
+    ask: options.Ask = False,
+    output: options.Output = None,
+    as_json: options.AsJson = False,
+    apply: options.Apply = False,
 ) -> None:
     """Resolve an issue: find a patch that mends what fails, and say which tests and what cost stand behind it.
 
@@ -155,8 +131,8 @@ def resolve_command(
     epilog="Exit code: 0 a patch won, 1 none did, 2 bad input, 130 interrupted (the best patch so far is shown).",
 )
 def select_command(
-    repo: Annotated[Path, typer.Argument(help="a git repository; your checkout is not touched unless --apply")],
-    issue: Annotated[str, typer.Option(help="the issue: a file, - for standard input, or the text itself")],
+    repo: options.Repo,
+    issue: options.Issue,
     candidates: Annotated[
         list[Path],
         typer.Option(
@@ -170,39 +146,21 @@ def select_command(
     static: Annotated[
         bool, typer.Option("--static", help="run nothing: choose by agreement between the patches alone")
     ] = False,
-    test: Annotated[
-        str | None, typer.Option(help='the tests that matter, e.g. "pytest -q tests/test_dates.py"')
-    ] = None,
-    base: Annotated[
-        str | None, typer.Option(help="the commit that the patches are for [default: HEAD of a clean checkout]")
-    ] = None,
-    budget: Annotated[
-        str | None, typer.Option(help='limits: "wall=10m,candidates=200" (also tokens, usd, sandbox)')
-    ] = None,
-    sandbox: Annotated[
-        Literal["auto", "docker", "bubblewrap"] | None, typer.Option(help="what untrusted code runs in")
-    ] = None,
-    image: Annotated[str | None, typer.Option(help="docker: the image, with Python and what the tests need")] = None,
-    python: Annotated[
-        Path | None, typer.Option(help="the interpreter that has pytest and the project's dependencies")
-    ] = None,
+    test: options.Test = None,
+    junit: options.JUnit = None,
+    base: options.Base = None,
+    budget: options.Limits = None,
+    sandbox: options.SandboxName = None,
+    image: options.Image = None,
+    python: options.Python = None,
     model: Annotated[
         str | None, typer.Option(help="a language model that judges, where tests leave it open: its name at --base-url")
     ] = None,
-    base_url: Annotated[
-        str | None, typer.Option(help="where the model is served, as http://host:8000/v1 [default: OPENAI_BASE_URL]")
-    ] = None,
-    ask: Annotated[
-        bool,
-        typer.Option(
-            "--ask", help="where patches that pass all tests still differ, ask which result is right (3 times at most)"
-        ),
-    ] = False,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="a directory for patch.diff, verdict.json, journal.jsonl")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="print the verdict as JSON, and nothing else")] = False,
-    apply: Annotated[bool, typer.Option("--apply", help="apply the winning patch to your checkout")] = False,
+    base_url: options.BaseUrl = None,
+    ask: options.Ask = False,
+    output: options.Output = None,
+    as_json: options.AsJson = False,
+    apply: options.Apply = False,
 ) -> None:
     """Choose among patches that other systems made, by tests and agreement; nothing is generated.
 
@@ -224,6 +182,7 @@ def select_command(
         candidates=given,
         static=static,
         test=test,
+        junit=junit,
         base=base,
         budget=budget,
         sandbox=sandbox,
@@ -241,11 +200,9 @@ def resume_command(
     run: Annotated[
         str, typer.Argument(help="the id of an interrupted run or the beginning of it; `last` is the newest")
     ],
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="a directory for patch.diff, verdict.json, journal.jsonl")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="print the verdict as JSON, and nothing else")] = False,
-    apply: Annotated[bool, typer.Option("--apply", help="apply the winning patch to your checkout")] = False,
+    output: options.Output = None,
+    as_json: options.AsJson = False,
+    apply: options.Apply = False,
 ) -> None:
     """Go on with a run that was interrupted or killed: what was tried and found stays, the budget left is spent.
 
@@ -261,9 +218,7 @@ def resume_command(
 @app.command("replay", epilog="Exit code: 0 the same calls and the same patch, 1 not so, 2 bad input, 130 interrupted.")
 def replay_command(
     run: Annotated[str, typer.Argument(help="a run with a model: its id or the beginning of it; `last` is the newest")],
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="a directory for patch.diff, verdict.json, journal.jsonl")
-    ] = None,
+    output: options.Output = None,
 ) -> None:
     """Run a model's run again from the record of its calls, without a server, and say where it takes another way.
 

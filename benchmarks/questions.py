@@ -13,8 +13,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,10 +23,9 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).parents[1])  # not this folder, in which planner.py is no package
 
-from agents.request import Request
 from agents.resolve import Outcome, resolve
 from agents.settings import Settings
-from benchmarks.repair import GIT, is_correct, patches
+from benchmarks.repair import add_options, is_correct, patches, prepared
 from memory import Store
 from selection import NEITHER, Ballot, Candidate, EquivalenceClass, Probe, Provenance, Question, Verdict, count
 
@@ -99,17 +96,7 @@ async def measure(folder: Path, state: Path, arguments: argparse.Namespace) -> R
     """Resolve one program with the reference to ask, and tell what each selector would have chosen."""
     asker = Reference(folder / "heldout" / "correct.py.txt")
     with tempfile.TemporaryDirectory() as work:
-        repo = Path(work) / "repo"
-        shutil.copytree(folder / "repo", repo)
-        for command in (("init", "-q"), ("add", "-A"), ("commit", "-q", "-m", "base")):
-            subprocess.run([*GIT, *command], cwd=repo, check=True)
-        request = Request(
-            repo=repo,
-            issue=(folder / "issue.md").read_text(),
-            budget=f"wall={arguments.wall}s,candidates={arguments.executions}",
-            sandbox="bubblewrap",
-            python=arguments.python,
-        )
+        request = prepared(folder, Path(work) / "repo", arguments)
         settings = Settings(state_dir=state, workers=arguments.workers)
         with Store.open(state) as store:
             outcome = await resolve(request, settings, store, ask=asker)
@@ -162,12 +149,7 @@ def line(row: Row) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quixbugs", type=Path, required=True, help="a folder of programs with held-out tests")
-    parser.add_argument("--only", nargs="*", default=[], help="names of programs")
-    parser.add_argument("--executions", type=int, default=1000, help="at most, for each program")
-    parser.add_argument("--wall", type=int, default=60, help="seconds, for each program")
-    parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--python", type=Path, default=Path(sys.executable), help="has pytest")
-    parser.add_argument("--json", action="store_true")
+    add_options(parser)
     arguments = parser.parse_args()
     folders = [each for each in sorted(arguments.quixbugs.iterdir()) if (each / "heldout").is_dir()]
     folders = [each for each in folders if not arguments.only or each.name in arguments.only]

@@ -58,17 +58,7 @@ class Row:
 async def measure(folder: Path, state: Path, arguments: argparse.Namespace) -> Row:
     """Resolve one program, then tell which of its plausible patches the held-out tests accept."""
     with tempfile.TemporaryDirectory() as work:
-        repo = Path(work) / "repo"
-        shutil.copytree(folder / "repo", repo)
-        for command in (("init", "-q"), ("add", "-A"), ("commit", "-q", "-m", "base")):
-            subprocess.run([*GIT, *command], cwd=repo, check=True)
-        request = Request(
-            repo=repo,
-            issue=(folder / "issue.md").read_text(),
-            budget=f"wall={arguments.wall}s,candidates={arguments.executions}",
-            sandbox="bubblewrap",
-            python=arguments.python,
-        )
+        request = prepared(folder, Path(work) / "repo", arguments)
         settings = Settings(state_dir=state, workers=arguments.workers)
         began, cpu_began = time.monotonic(), cpu_s()
         with Store.open(state) as store:
@@ -95,6 +85,20 @@ async def measure(folder: Path, state: Path, arguments: argparse.Namespace) -> R
         chosen=ranked[0].step if ranked else "",
         correct=ranked[first].step if first is not None else "",
         stopped=outcome.verdict.stopped,
+    )
+
+
+def prepared(folder: Path, repo: Path, arguments: argparse.Namespace) -> Request:
+    """A program as a git repository, and what is asked of it."""
+    shutil.copytree(folder / "repo", repo)
+    for command in (("init", "-q"), ("add", "-A"), ("commit", "-q", "-m", "base")):
+        subprocess.run([*GIT, *command], cwd=repo, check=True)
+    return Request(
+        repo=repo,
+        issue=(folder / "issue.md").read_text(),
+        budget=f"wall={arguments.wall}s,candidates={arguments.executions}",
+        sandbox="bubblewrap",
+        python=arguments.python,
     )
 
 
@@ -141,16 +145,21 @@ def line(row: Row) -> str:
     return f"{head}  {row.chosen} | {row.correct} | {row.stopped}"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quixbugs", type=Path, help="a folder of programs with held-out tests")
-    parser.add_argument("--repositories", type=Path, help="a folder of repositories, held-out tests or not")
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What benchmarks of one-bug programs have in common."""
     parser.add_argument("--only", nargs="*", default=[], help="names of programs")
     parser.add_argument("--executions", type=int, default=1000, help="at most, for each program")
     parser.add_argument("--wall", type=int, default=60, help="seconds, for each program")
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--python", type=Path, default=Path(sys.executable), help="has pytest")
     parser.add_argument("--json", action="store_true")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quixbugs", type=Path, help="a folder of programs with held-out tests")
+    parser.add_argument("--repositories", type=Path, help="a folder of repositories, held-out tests or not")
+    add_options(parser)
     arguments = parser.parse_args()
     roots = [root for root in (arguments.quixbugs, arguments.repositories) if root is not None]
     if not roots:
