@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from time import monotonic
 
 from agents.errors import ModelError, ServerNotStarted
@@ -21,6 +21,7 @@ from agents.models.endpoint import Endpoint
 from agents.models.flags import ENVIRONMENT, with_defaults
 from agents.models.processes import descendants, end_with_parent, inherit_orphans, kill_all
 
+_SCRATCH = "runoff-vllm-"
 _LOOK_S = 0.5
 _GRACE_S = 20.0
 _TAIL = 15
@@ -83,7 +84,8 @@ async def serve(serving: Serving, on_progress: Progress | None = None) -> AsyncI
     _must_be_free(serving)
     inherit_orphans()
     before = descendants(os.getpid())
-    with TemporaryDirectory(prefix="runoff-vllm-") as scratch:  # its sockets, which it leaves when it is killed
+    _clear_up()
+    with TemporaryDirectory(prefix=f"{_SCRATCH}{os.getpid()}-") as scratch:  # its sockets, which it leaves when killed
         process = await _start(serving, scratch)
         server = Server(serving, process)
         try:
@@ -91,6 +93,14 @@ async def serve(serving: Serving, on_progress: Progress | None = None) -> AsyncI
             yield server
         finally:
             await asyncio.shield(asyncio.ensure_future(_stop(process, before)))
+
+
+def _clear_up() -> None:
+    """Remove the scratch folders of this user's servers whose process was killed."""
+    for place in Path(gettempdir()).glob(f"{_SCRATCH}*"):
+        pid = place.name.removeprefix(_SCRATCH).partition("-")[0]
+        if place.lstat().st_uid == os.getuid() and not place.is_symlink() and not Path(f"/proc/{pid}").exists():
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def find_vllm(given: Path | None = None) -> list[str]:

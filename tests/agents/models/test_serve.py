@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -157,3 +158,22 @@ def _alive(pid: int) -> bool:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return False
+
+
+async def test_the_scratch_of_a_killed_server_goes_at_the_next_start(
+    stand_in: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int
+) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    dead, alive = scratch / f"runoff-vllm-{ended.pid}-a", scratch / f"runoff-vllm-{os.getppid()}-b"
+    for place in (dead, alive):
+        place.mkdir()
+        (place / "socket").touch()
+    async with serve(serving(stand_in, unused_tcp_port)):
+        assert not dead.exists()
+        assert alive.exists()
+        assert len(list(scratch.iterdir())) == 2
+    assert list(scratch.iterdir()) == [alive]
