@@ -130,10 +130,8 @@ class Service:
         """The Run's events after a number, those to come included; ends with the Run."""
         journal = Journal(self.store, run_id)
         while True:
-            ended = Runs(self.store).find(run_id).state not in (
-                "running",
-                "needs_input",
-            )  # asked first, so that no event is missed
+            state = Runs(self.store).find(run_id).state  # asked first, so that no event is missed
+            ended = state not in ("running", "needs_input")
             for event in journal.events(after):
                 after = event.seq
                 yield {"id": str(event.seq), "event": event.kind, "data": event.as_json()}
