@@ -35,6 +35,7 @@ lint: setup  ## ruff: rules and format
 
 types: setup  ## mypy, strict
 	$(BIN)/mypy
+	$(BIN)/mypy --explicit-package-bases -p benchmarks
 
 contracts: setup  ## import-linter: an arrow points only downwards
 	$(BIN)/lint-imports

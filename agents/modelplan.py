@@ -117,10 +117,10 @@ class _Tools:
                 f"budget: usd={live.ledger.budget.usd:g} can only be kept when prices are known: set RUNOFF_PRICE_PROMPT and "
                 "RUNOFF_PRICE_COMPLETION (dollars for a million tokens), or limit tokens instead"
             )
-        account = Account(live.ledger, live.journal, files=live.store.files, prices=known, secrets=hidden)
+        account = Account(live.ledger, live.journal, prices=known, secrets=hidden)
         model: Model = await open_model(request.model or "", settings, account, base_url=request.base_url)
         live.stack.push_async_callback(model.close)
-        model = Recalling(model, live.journal, live.store.files)
+        model = Recalling(model, live.journal)
         if not (request.model or "").startswith("replay:"):
             directory = record_directory(request, settings, live.id)
             await asyncio.to_thread(claim, directory, live.id)

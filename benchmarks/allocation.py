@@ -170,7 +170,7 @@ Pick = Callable[[Sequence[Sample]], int | None]  # the place of the chosen sampl
 
 def majority(samples: Sequence[Sample]) -> int | None:
     """The first of the largest class."""
-    sizes = Counter(each.program for each in samples if each.program)
+    sizes = Counter(each.program for each in samples)
     return max(
         (n for n, each in enumerate(samples) if each.program),
         key=lambda n: (sizes[samples[n].program], -n),

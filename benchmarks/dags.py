@@ -359,7 +359,7 @@ async def broken_polling(program: Broken) -> None:
 
     async def run(number: int, tool: str, argument: str) -> None:
         for each, value in results.items():
-            argument = re.sub(rf"\${each}\b", lambda _, value=value: str(value), argument)
+            argument = re.sub(rf"\${each}\b", str(value).replace("\\", r"\\"), argument)
         results[number] = await (program.b(argument) if tool == "b" else getattr(program, tool)())
 
     writing = asyncio.create_task(write())
@@ -427,7 +427,7 @@ async def broken_toolnode(program: Broken) -> None:
     tools = [StructuredTool.from_function(coroutine=each, name=each.__name__) for each in (a, b, c)]
     graph = StateGraph(Turns)
     for name, node in {"first": first, "tools1": ToolNode(tools), "second": second, "tools2": ToolNode(tools)}.items():
-        graph.add_node(name, node)  # type: ignore[arg-type]
+        graph.add_node(name, node)  # type: ignore[call-overload]
     for before, after in zip(
         [START, "first", "tools1", "second", "tools2"], ["first", "tools1", "second", "tools2", END], strict=True
     ):

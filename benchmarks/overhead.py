@@ -54,6 +54,7 @@ sys.path[0] = str(Path(__file__).parents[1])  # not this folder, in which planne
 
 from agents.checkpoints import checkpoints
 from agents.models import Account, Admission, Metered, ModelAnswer, ModelRequest, Recalling, Recorder, Scripted
+from agents.models.record import claim
 from agents.testrun import TestCommand
 from agents.tools import SPECS, PytestTests
 from agents.trajectory import Limits, ModelPolicy, Prefix, Shared
@@ -161,8 +162,6 @@ async def wave(turns: int, at_once: int, *, first: str = "", profile: cProfile.P
         live = Live.open(state)
         stack.callback(live.close)
         checkout = await Repositories(state).checkout(await Repositories.inspect(repository(state / "repo")), None)
-        for number in range(256):  # of a state directory that has been in use
-            (state / "files" / f"{number:02x}").mkdir(parents=True)
         store = stack.enter_context(Store.open(state))
         run_id = Runs(store).create({})
         journal = Journal(store, run_id)
@@ -173,9 +172,10 @@ async def wave(turns: int, at_once: int, *, first: str = "", profile: cProfile.P
         async def start(workspace: Workspace) -> Sandbox:
             return await provider.start(SandboxSpec(workspace.path, readonly=interpreter.readonly))
 
-        account = Account(Ledger(store, run_id, Budget.parse("tokens=1000M")), journal, files=store.files)
+        account = Account(Ledger(store, run_id, Budget.parse("tokens=1000M")), journal)
         together = AllTogether(turns, at_once, first=first, profile=profile)
-        model = Recorder(Recalling(Metered(together, account), journal, store.files), state / "record")
+        claim(state / "record", run_id)
+        model = Recorder(Recalling(Metered(together, account), journal), state / "record")
         shared = Shared(
             checkout=checkout,
             workspaces=Workspaces(live),
@@ -192,7 +192,7 @@ async def wave(turns: int, at_once: int, *, first: str = "", profile: cProfile.P
             limits=Limits(turns=turns),
         )
         saver = stack.enter_context(checkpoints(state))
-        policy = ModelPolicy(shared, saver, Admission(), lambda _: nothing(), most=at_once, at_once=at_once)
+        policy = ModelPolicy(shared, saver, Admission(), most=at_once, at_once=at_once)
         async for _ in policy.wave(executions=at_once, wall_s=3600):
             pass
         beyond_ms, tool_ms = turn_times(journal)
@@ -204,10 +204,6 @@ async def wave(turns: int, at_once: int, *, first: str = "", profile: cProfile.P
 async def best(asked: argparse.Namespace, turns: int, at_once: int, **model: Any) -> Wave:
     waves = [await wave(turns, at_once, **model) for _ in range(asked.rounds)]
     return min(waves, key=lambda each: statistics.mean(each.beyond_ms))
-
-
-async def nothing() -> dict[str, bool]:
-    return {}
 
 
 def repository(at: Path) -> Path:
@@ -250,7 +246,7 @@ def sizes(state: Path) -> dict[str, int]:
         return path.stat().st_size
 
     databases = {name: pages(state / name) for name in ("runoff.db", "checkpoints.db")}
-    return databases | {name: below(state / name) for name in ("record", "files")}
+    return databases | {"record": below(state / "record")}
 
 
 async def ours(asked: argparse.Namespace) -> dict[str, Any]:

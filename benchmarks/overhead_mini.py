@@ -55,7 +55,7 @@ def measure(
     at: dict[str, float] = {}
     texts: list[int] = []
 
-    class Environment(LocalEnvironment):
+    class Environment(LocalEnvironment):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.calls: list[tuple[float, float]] = []
@@ -82,7 +82,7 @@ def measure(
                 )
             return output
 
-    class Repeating(DeterministicModel):
+    class Repeating(DeterministicModel):  # type: ignore[misc]
         def query(self, messages: list[dict[str, str]], **options: Any) -> Any:
             self.current_index = -1
             return super().query(messages, **options)

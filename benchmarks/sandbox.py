@@ -269,7 +269,7 @@ async def measure(kind: str, image: str, state: Path) -> dict[str, Any]:
 
 
 def ratio(figures: dict[str, Any], other: str) -> float:
-    return round(figures[other] / figures["exec_true_p50_ms"], 1)
+    return round(float(figures[other] / figures["exec_true_p50_ms"]), 1)
 
 
 def main() -> None:

@@ -44,7 +44,7 @@ WALL = {
     "a coding agent's 15 calls": dags.coding_turn(),
     "12 calls, uneven branches": dags.uneven(),
 }
-CPU = {
+CPU: dict[str, Callable[[int], dags.Dag]] = {
     "layers": lambda n: dags.layered(n, 0.0, 0.0),
     "fan-out": lambda n: [dags.Step("s0", (), 0.0), *(dags.Step(f"s{k}", ("s0",), 0.0) for k in range(1, n))],
     "chain": lambda n: dags.chain(n, 0.0),
@@ -91,13 +91,15 @@ def _listen(kind: str, data: dict[str, Any]) -> None:
 async def cpu() -> dict[str, Any]:
     rows: dict[str, Any] = {}
     for shape, make in CPU.items():
-        row = {}
+        row: dict[str, float | None] = {}
+        took = []
         for size in SIZES:
             dag = make(size)
             plan = dags.compiled(dag)
             options = {"slots": Slots(sandbox=100_000), "timeout_s": 600, "listener": _listen}
-            row[str(size)] = await per_call_us(dags.runoff(plan, **options), dag)
-        row["exponent"] = exponent(SIZES, [row[str(size)] * size for size in SIZES])
+            row[str(size)] = each_us = await per_call_us(dags.runoff(plan, **options), dag)
+            took.append(each_us * size)
+        row["exponent"] = exponent(SIZES, took)
         row["bare asyncio, 1000"] = await per_call_us(dags.bare_asyncio, make(1000))
         row["polling, 1000"] = await per_call_us(dags.polling, make(1000)) if shape != "chain" else None
         row["LangGraph Send, 1000"] = await per_call_us(dags.langgraph_send, make(1000), rounds=1)
@@ -309,10 +311,11 @@ async def outcome(way: Any, fault: str) -> str:
         return "hangs" if "c" in program.finished else "hangs, loses c"
     except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 (what a way raises is its outcome)
         raised = type(error).__name__
-    real = {
+    results: dict[str, list[Any]] = {
         "a result of another type": [None],
         "a result that looks like a reference": ["$1 and {x}", "the price is $9"],
-    }.get(fault, ["result of a"])
+    }
+    real = results.get(fault, ["result of a"])
     wrong = [value for value in program.seen if value not in real]
     if wrong:
         return f"wrong argument: {wrong[0]!r:.40}"

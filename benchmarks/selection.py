@@ -127,7 +127,10 @@ def _likeness(lineup: Lineup, voices: Sequence[float]) -> list[float]:
 
 def ours(of: Mapping[str, Sequence[Lineup]], repositories: Mapping[str, str]) -> dict[str, Selector]:
     def folded(kind: str, key: Callable[[str], str]) -> Selector:
-        models = [train(kind, of, lambda instance, out=out: fold(key(instance)) != out) for out in range(FOLDS)]
+        def without(out: int) -> Callable[[str], bool]:
+            return lambda instance: fold(key(instance)) != out
+
+        models = [train(kind, of, without(out)) for out in range(FOLDS)]
         return by(kind, lambda instance: models[fold(key(instance))])
 
     names = {"alone": "ours", "standing": "ours, sources compared", "records": "ours with records"}

@@ -1,12 +1,11 @@
 """Every call of a model is paid for: reserve before it, settle after it, and journal what happened.
 
-An answer that was settled is journaled with the digest of its text in the file store, so that a resumed Run finds it
-there (`recall.py`) and does not pay twice.
+An answer that was settled is journaled as a whole, so that a resumed Run finds it there (`recall.py`) and does not pay
+twice.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from time import monotonic
@@ -14,7 +13,7 @@ from typing import Any
 
 from agents.models.secrets import Secrets
 from agents.models.turn import ModelAnswer, ModelRequest, Prices, Usage, request_hash, size_of
-from memory import Amounts, FileStore, Journal, Ledger
+from memory import Amounts, Journal, Ledger
 
 CALLED = "model.called"  # a call that was answered and settled
 FAILED = "model.failed"  # a call that was not; what had come is settled all the same
@@ -52,13 +51,11 @@ class Account:
         ledger: Ledger,
         journal: Journal,
         *,
-        files: FileStore | None = None,
         prices: Prices | None = None,
         secrets: Secrets | None = None,
     ) -> None:
         self._ledger = ledger
         self._journal = journal
-        self._files = files
         self._prices = prices or Prices()
         self._secrets = secrets or Secrets()
         self._tokens_per_byte: float | None = None
@@ -102,15 +99,12 @@ class Account:
         )
 
     def _content(self, request: ModelRequest, answer: ModelAnswer, model: str) -> dict[str, Any]:
-        digest = None
-        if self._files is not None:
-            digest = self._files.put(json.dumps(answer.as_json()).encode())
         return {
             "first_token_s": round(answer.first_token_s, 3),
             "finish": [choice.finish for choice in answer.choices],
             "cut": answer.cut,
             "request": request_hash(request.asked(), model),
-            "answer": digest,
+            "answer": answer.as_json(),
         }
 
     def _figures(self, usage: Usage | None, seconds: float) -> dict[str, Any]:

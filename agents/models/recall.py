@@ -1,14 +1,13 @@
-"""Answers that were paid for before a crash are not asked for again: the Journal says which, the file store has them."""
+"""Answers that were paid for before a crash are not asked for again: the Journal has them."""
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agents.models.account import CALLED
 from agents.models.metrics import ServerLoad
 from agents.models.turn import Delta, ModelAnswer, ModelRequest, OnDelta, request_hash
-from memory import FileStore, Journal
+from memory import Journal
 
 if TYPE_CHECKING:
     from agents.models import Model
@@ -20,15 +19,12 @@ class Recalling:
     An answer counts when trajectory, step and question are the same; it costs nothing and is not journaled anew.
     """
 
-    def __init__(self, inner: Model, journal: Journal, files: FileStore) -> None:
+    def __init__(self, inner: Model, journal: Journal) -> None:
         self._inner = inner
-        self._files = files
         self.name = inner.name
-        self._known: dict[
-            tuple[str, int], dict[str, str]
-        ] = {}  # of each step, the question's hash: the answer's digest
+        self._known: dict[tuple[str, int], dict[str, Any]] = {}  # of each step, the question's hash: the answer
         for event in journal.events():
-            if event.kind == CALLED and event.data.get("answer"):
+            if event.kind == CALLED:
                 answers = self._known.setdefault((event.data["trajectory"], event.data["step"]), {})
                 answers[event.data["request"]] = event.data["answer"]
 
@@ -39,10 +35,10 @@ class Recalling:
     async def complete(self, request: ModelRequest, *, on_delta: OnDelta | None = None) -> ModelAnswer:
         """The answer of before, its texts in one piece each, or a new one."""
         answers = self._known.get((request.trajectory, request.step))
-        digest = answers.get(request_hash(request.asked(), self.name)) if answers else None
-        if digest is None:
+        known = answers.get(request_hash(request.asked(), self.name)) if answers else None
+        if known is None:
             return await self._inner.complete(request, on_delta=on_delta)
-        answer = ModelAnswer.from_json(json.loads(self._files.get(digest)))
+        answer = ModelAnswer.from_json(known)
         if on_delta is not None:
             for index, choice in enumerate(answer.choices):
                 on_delta(Delta(choice.text, index))

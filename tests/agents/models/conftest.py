@@ -23,7 +23,7 @@ class Books:
     account: Account = field(init=False)
 
     def __post_init__(self) -> None:
-        self.account = Account(self.ledger, self.journal, files=self.store.files, prices=Prices(1.0, 10.0, 0.1))
+        self.account = Account(self.ledger, self.journal, prices=Prices(1.0, 10.0, 0.1))
 
     @property
     def spent(self) -> Amounts:

@@ -210,7 +210,7 @@ async def test_a_resumed_run_does_not_pay_twice(books: Books) -> None:
     before = await inner.complete(first)
     paid = books.spent
     heard = Heard()
-    model = Recalling(inner, books.journal, books.store.files)
+    model = Recalling(inner, books.journal)
     assert await model.complete(first, on_delta=heard) == before
     assert heard.texts == {0: "answer 1"}
     assert books.spent == paid
