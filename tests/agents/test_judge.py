@@ -26,7 +26,7 @@ class Court:
         run = Runs(store).create({})
         self.journal = Journal(store, run)
         self.ledger = Ledger(store, run, Budget.parse("tokens=1000000"))
-        account = Account(self.ledger, self.journal, files=store.files)
+        account = Account(self.ledger, self.journal)
 
         def answer(request: ModelRequest) -> Said:
             self.asked.append(request)

@@ -97,7 +97,7 @@ async def open_bench(state: Path, live: Live, tmp_path: Path) -> AsyncIterator[O
                     limits=Limits(),
                 )
 
-            account = Account(Ledger(store, run_id, Budget.parse(budget)), journal, files=store.files)
+            account = Account(Ledger(store, run_id, Budget.parse(budget)), journal)
             return Bench(store, journal, saver, make, account)
 
         yield open_it
