@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
 from agents.live import LiveRun
-from agents.repair import EXECUTIONS
+from agents.repair import EXECUTIONS, WAVE_TRIES
+from agents.trajectory import ENDED
 from selection import (
     TRAJECTORIES,
     AllocationPolicy,
@@ -28,7 +29,10 @@ from selection import (
     weight_of,
 )
 
-WAVE_TRIES = 150  # of the repair search
+DEEPER = 0.5  # samples that an attempt which goes on is worth: its first rounds have failed
+UNMENDED = math.log(
+    0.3
+)  # nats for a class with which, as with all others, no failing test passes: they may be of other faults
 WORTH = 0.1  # a whole budget is well spent where it makes a correct winner so much likelier
 
 
@@ -39,28 +43,28 @@ def first_wave(live: LiveRun) -> int:
     return len(live.request.candidates) or live.settings.workers
 
 
-def next_wave(
-    live: LiveRun, *, tried: int, found: Sequence[Mapping[str, Any]], elapsed_s: float, exhausted: bool
-) -> Decision:
+def next_wave(live: LiveRun, *, found: Sequence[Mapping[str, Any]], elapsed_s: float, exhausted: bool) -> Decision:
     """Decide, and journal the decision with its numbers. found: a row for each candidate, in order; equal candidates come
     again, which is what agreement is.
 
     Prices count tokens, dollars and attempts, not seconds: the same Run, replayed or resumed, must decide the same.
     """
     assert live.policy is not None
-    policy = _policy(live)
+    policy, tried = _policy(live), live.policy.drawn + live.policy.deepened
     counted = live.evidence.counted()
     standings = counted.standings
     tested = frozenset(probe.kind for name, probe in counted.box.probes.items() if counted.box.speaks(name))
     drawn = Counter(row["id"] for row in found)
+    unmended = UNMENDED if live.evidence.base and live.evidence.base.failing and "target" not in tested else 0.0
+    plausible = {member.id for each in standings if each.eligible for member in each.of.members}
     classes = tuple(
-        Seen(sum(drawn[member.id] for member in each.of.members), _nats(each, tested)) for each in standings
+        Seen(sum(drawn[member.id] for member in each.of.members), _nats(each, tested) + unmended) for each in standings
     )
     progress = Progress(
         tried=tried,
         classes=classes,
         dropped=max(0, tried - sum(each.size for each in classes)),
-        offers=() if exhausted else (_offer(live, tried),),
+        offers=() if exhausted else _offers(live, found, plausible),
         budget_over=used_up(live),
         plausible_classes=sum(each.eligible for each in standings),
         first_at=found[0]["tried"] if found else None,
@@ -76,6 +80,7 @@ def next_wave(
         {
             "policy": policy.name,
             "action": decision.action,
+            "what": decision.what,
             "samples": decision.samples,
             "why": decision.why,
             "numbers": {name: round(value, 4) for name, value in decision.numbers.items()},
@@ -90,26 +95,43 @@ def _policy(live: LiveRun) -> AllocationPolicy:
     return Patience() if live.request.repairs else ExpectedGain(TRAJECTORIES)
 
 
-def _offer(live: LiveRun, tried: int) -> Offer:
-    """More of what the Run's source gives."""
+def _offers(live: LiveRun, found: Sequence[Mapping[str, Any]], plausible: Set[str]) -> tuple[Offer, ...]:
+    """What the Run's policy has, as far as the budget goes. plausible: candidates that no test speaks against."""
+    assert live.policy is not None
     left = live.ledger.left("candidates", "repair")
-    if live.request.repairs:
-        return Offer("sample", "repair", most=int(min(WAVE_TRIES, left)))
-    if live.request.candidates:
-        return Offer("sample", "given", most=int(min(len(live.request.candidates) - tried, left)))
-    attempts = live.settings.trajectories
-    limits = live.ledger.budget.as_dict()
-    limits["candidates"] = min(limits.get("candidates", math.inf), attempts)
-    spent = live.ledger.bill().total
-    cost = {"tokens": spent.tokens / max(1, tried), "usd": spent.usd / max(1, tried), "candidates": 1.0}
-    counted = {kind: limit for kind, limit in limits.items() if kind in cost}
-    return Offer(
-        "sample",
-        live.request.model or "",
-        most=int(min(attempts - tried, left)),
-        price=share_price(cost, counted, WORTH),
-        at_once=live.settings.workers,
+    offers = [replace(each, most=int(min(each.most, left))) for each in live.policy.offers()]
+    if live.request.model is None or live.request.candidates:
+        return tuple(offers)
+    promise = _promises(live, found, plausible)
+    return tuple(
+        replace(
+            each,
+            price=_price(live, new=each.buys != "deepen"),
+            yields=DEEPER if each.buys == "deepen" else promise(each.what) / promise(offers[0].what),
+        )
+        for each in offers
     )
+
+
+def _price(live: LiveRun, *, new: bool) -> float:
+    """Of another attempt, or of one that goes on, if it costs as much as they did so far. Only a new one takes one of
+    the attempts that the settings allow."""
+    assert live.policy is not None
+    tried, spent = max(1, live.policy.drawn + live.policy.deepened), live.ledger.bill().total
+    cost = {"tokens": spent.tokens / tried, "usd": spent.usd / tried, "candidates": 1.0}
+    limits = {kind: limit for kind, limit in live.ledger.budget.as_dict().items() if kind in cost}
+    if new:
+        limits["candidates"] = min(limits.get("candidates", math.inf), live.settings.trajectories)
+    return share_price(cost, limits, WORTH)
+
+
+def _promises(live: LiveRun, found: Sequence[Mapping[str, Any]], plausible: Set[str]) -> Callable[[str], float]:
+    """How likely a model's next trajectory is to pass every test, by Laplace's rule of succession: of a model that was not
+    asked yet, one half."""
+    ended = {each.data["trajectory"]: each.data["model"] for each in live.journal.events() if each.kind == ENDED}
+    passed = {row["trajectory"]: row["model"] for row in found if row["id"] in plausible}
+    tries, passes = Counter(ended.values()), Counter(passed.values())
+    return lambda model: (1 + passes[model]) / (2 + tries[model])
 
 
 def _nats(standing: Standing, tested: Set[ProbeKind]) -> float:

@@ -8,9 +8,9 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 
 from agents.changes import changes_of
-from agents.policy import Found, Tried
+from agents.policy import Found, Tried, Wave
 from agents.repair.diff import patch_id
-from selection import Candidate, Provenance, rank_static
+from selection import Candidate, Offer, Provenance, rank_static
 from workspaces import Checkout, PatchError
 
 MOST_RANKED = 400  # candidates that are compared with each other
@@ -19,6 +19,8 @@ MOST_RANKED = 400  # candidates that are compared with each other
 class GivenCandidates:
     """patches: (source, which of its samples, patch in git's format). drawn: how many a process before this one has looked
     at."""
+
+    deepened = 0
 
     def __init__(self, patches: Sequence[tuple[str, int, bytes]], checkout: Checkout, *, drawn: int = 0) -> None:
         self._patches = patches
@@ -29,14 +31,14 @@ class GivenCandidates:
     def ended(self) -> str:
         return f"every one of the {len(self._patches)} patches was looked at"
 
-    @property
-    def exhausted(self) -> bool:
-        return self.drawn >= len(self._patches)
+    def offers(self) -> tuple[Offer, ...]:
+        left = len(self._patches) - self.drawn
+        return (Offer("sample", "given", most=left),) if left > 0 else ()
 
-    async def wave(self, *, executions: int, wall_s: float) -> AsyncGenerator[Found | Tried]:
+    async def wave(self, asked: Wave, *, wall_s: float) -> AsyncGenerator[Found | Tried]:
         """Read patches in their order, compare them with each other, and hand all of them over."""
         end = time.monotonic() + wall_s
-        wanted = self._patches[self.drawn : self.drawn + max(1, executions)]
+        wanted = self._patches[self.drawn : self.drawn + max(1, asked.executions)]
         read: list[Candidate] = []
         for given in wanted:
             read.append(await asyncio.to_thread(read_candidate, self._checkout, *given))

@@ -8,24 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
-from agents.errors import HarnessFailed, PricesUnknown, UnusableTests
+from agents.errors import HarnessFailed, NoSuchModel, PricesUnknown, UnusableTests
 from agents.firstplan import AtCommit, Nothing, first_plan
 from agents.given import GivenCandidates
 from agents.judge import Judge
 from agents.live import LiveRun
 from agents.localise import CheckoutFiles, FactsCache, Ranking, index, rank_files, repository_map, sample_context
 from agents.models import Account, Admission, Model, Recalling, Recorder
-from agents.models.load import open_model, prices, secrets
+from agents.models.load import open_model, open_record, prices, secrets
 from agents.models.record import claim
 from agents.repair import SourceFile, Unreadable, read_source
 from agents.repair.examples import find_examples
 from agents.replayed import record_directory
 from agents.testrun import Example
 from agents.tools import SPECS as TOOLS
-from agents.trajectory import ModelPolicy, Prefix, Shared
+from agents.trajectory import ModelPolicy, Prefix, Shared, Source
 from agents.verification import tests_of
 from executor import Memo, Slots
 from memory import Cache
@@ -40,17 +42,18 @@ _MAP_CHARACTERS = 12_000
 _SHOWN = 12  # files that localisation names to every trajectory
 
 
-async def run_model_plan(live: LiveRun, *, tried: int) -> None:
-    """Fill the LiveRun with a base run, if tests can be run, and a policy that goes on after `tried` candidates.
+async def run_model_plan(live: LiveRun, *, tried: int, deepened: int) -> None:
+    """Fill the LiveRun with a base run, if tests can be run, and a policy that goes on after `tried` candidates, and after
+    trajectories went on `deepened` times.
 
     Raises the first error of a Call: a repository or a model that cannot be used.
     """
     tools = _Tools(live)
     if live.request.model is not None:  # before any work: what is wrong with it, a person wants to know at once
-        await tools.open_model()
+        await tools.open_models()
     statements = (_CHECKOUT, _PLACES) if live.request.static else (_CHECKOUT, _TESTS, _PLACES)
     await first_plan(live, "\n".join(statements), SPECS, tools)
-    live.policy = tools.given(tried) if live.request.candidates else await tools.policy(tried)
+    live.policy = tools.given(tried) if live.request.candidates else await tools.policy(tried, deepened)
 
 
 class _Tools:
@@ -58,7 +61,7 @@ class _Tools:
         self._live = live
         self._overview = ""
         self._contexts: tuple[str, ...] = ("",)
-        self._model: Model | None = None
+        self._models: dict[str, Model] = {}  # by their names, the first one to begin with
         self._tests = live.tests = tests_of(live)
 
     async def checkout(self, _: Nothing) -> dict[str, Any]:
@@ -107,26 +110,34 @@ class _Tools:
                     sources[each.path] = read_source(each.path, live.checkout.read(each.path))
         return find_examples(sources, live.request.issue)
 
-    async def open_model(self) -> None:
+    async def open_models(self) -> None:
         live = self._live
         request, settings = live.request, live.settings
         hidden, known = secrets(settings), prices(settings)
-        served = not (request.model or "").startswith(("scripted:", "replay:"))
+        others = () if request.candidates else request.other_models or ()
+        asked = list(dict.fromkeys((request.model or "", *others)))
+        served = any(not each.startswith(("scripted:", "replay:")) for each in asked)
         if served and live.ledger.budget.usd is not None and not known.known:
             raise PricesUnknown(
                 f"budget: usd={live.ledger.budget.usd:g} can only be kept when prices are known: set RUNOFF_PRICE_PROMPT and "
                 "RUNOFF_PRICE_COMPLETION (dollars for a million tokens), or limit tokens instead"
             )
         account = Account(live.ledger, live.journal, prices=known, secrets=hidden)
-        model: Model = await open_model(request.model or "", settings, account, base_url=request.base_url)
-        live.stack.push_async_callback(model.close)
-        model = Recalling(model, live.journal)
-        if not (request.model or "").startswith("replay:"):
+        if asked[0].startswith("replay:"):
+            models = open_record(Path(asked[0].removeprefix("replay:")), settings, account)
+            self._models = {each.name: Recalling(each, live.journal) for each in models}
+        else:
+            for each in asked:
+                model = await open_model(each, settings, account, base_url=request.base_url)
+                live.stack.push_async_callback(model.close)
+                if model.name in self._models:
+                    raise NoSuchModel(f"two models are named {model.name}; give one of them another name")
+                self._models[model.name] = Recalling(model, live.journal)
             directory = record_directory(request, settings, live.id)
             await asyncio.to_thread(claim, directory, live.id)
-            model = Recorder(model, directory, hidden)
-        self._model = model
-        live.judge = Judge(model, request.issue, live.journal, run_id=live.id, answer_tokens=settings.answer_tokens)
+            self._models = {name: Recorder(model, directory, hidden) for name, model in self._models.items()}
+        judge = next(iter(self._models.values()))
+        live.judge = Judge(judge, request.issue, live.journal, run_id=live.id, answer_tokens=settings.answer_tokens)
 
     def given(self, tried: int) -> GivenCandidates:
         live = self._live
@@ -136,12 +147,10 @@ class _Tools:
         patches = [(each.source, each.sample, live.store.files.get(each.patch)) for each in live.request.candidates]
         return GivenCandidates(patches, live.checkout, drawn=tried)
 
-    async def policy(self, tried: int) -> ModelPolicy:
-        live = self._live
+    async def policy(self, tried: int, deepened: int) -> ModelPolicy:
+        live, settings = self._live, self._live.settings
         assert live.checkout is not None
         assert live.live is not None
-        assert self._model is not None
-        model, settings = self._model, live.settings
         python, _ = await live.interpreter()
         shared = Shared(
             checkout=live.checkout,
@@ -149,7 +158,7 @@ class _Tools:
             start=live.sandbox_on,
             tests=self._tests.runner,
             python=python,
-            model=model,
+            model=next(iter(self._models.values())),
             prefix=Prefix.build(live.request.issue, self._overview, TOOLS, settings.plan_form, self._contexts),
             journal=live.journal,
             store=live.store,
@@ -160,15 +169,14 @@ class _Tools:
             answer_tokens=settings.answer_tokens,
             memo=self._memo(python),
         )
-        admission = Admission(lambda: model.load(live.id))
-        saver = live.checkpoints()
         return ModelPolicy(
             shared,
-            saver,
-            admission,
+            live.checkpoints(),
+            {name: Source(model, Admission(partial(model.load, live.id))) for name, model in self._models.items()},
             most=settings.trajectories,
             at_once=settings.workers,
             drawn=tried,
+            deepened=deepened,
         )
 
     def _memo(self, python: str) -> Memo:

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Protocol
 
-from selection import Candidate
+from selection import Candidate, Offer
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +32,33 @@ class Found:
     proven: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """What to try next. what: of which of the policy's sources; "" where it has but one. deepen: attempts that were cut
+    short go on, and no new one is begun."""
+
+    executions: int
+    what: str = ""
+    deepen: bool = False
+
+
 class Policy(Protocol):
-    """A source of candidates. `drawn`: how many attempts were begun; a policy that is made anew goes on after them."""
+    """A source of candidates. drawn: how many attempts were begun. deepened: how often one went on after it was cut short. A
+    policy that is made anew goes on after them."""
 
     @property
     def drawn(self) -> int: ...
 
     @property
-    def exhausted(self) -> bool: ...
+    def deepened(self) -> int: ...
+
+    def offers(self) -> tuple[Offer, ...]:
+        """What it still has, without prices; none when it is exhausted."""
 
     @property
     def ended(self) -> str:
         """How its attempts ended, in words; "" where that goes without saying."""
 
-    def wave(self, *, executions: int, wall_s: float) -> AsyncGenerator[Found | Tried, None]:
+    def wave(self, asked: Wave, *, wall_s: float) -> AsyncGenerator[Found | Tried, None]:
         """Try until the executions are used up, no attempt may begin any more (after wall_s seconds), or none is left;
         what has begun is finished. Leaving the loop early, or cancelling it, ends what runs and cleans up."""

@@ -28,7 +28,13 @@ def replay_request(run: RunRecord, store: Store, settings: Settings) -> Request:
     directory = record_directory(request, settings, run.id)
     if not any(directory.glob("*.jsonl")):
         raise BadModelFile(f"run {run.id} has no record in {directory}; it may have been moved, or no call was made")
-    known = {"model": f"replay:{directory}", "record": None, "base_url": None, "base": began.data["commit"]}
+    known = {
+        "model": f"replay:{directory}",
+        "record": None,
+        "base_url": None,
+        "other_models": (),
+        "base": began.data["commit"],
+    }
     return request.model_copy(update=known)
 
 

@@ -45,6 +45,9 @@ class Request(BaseModel):
     image: str | None = Field(None, description="docker only: an image that holds Python and what the tests need")
     python: Path | None = Field(None, description="the interpreter that runs the tests, as the sandbox sees it")
     model: str | None = Field(None, description="a model's name, scripted:FILE or replay:DIR; none: the repair policy")
+    other_models: tuple[str, ...] | None = Field(
+        None, description="models that the run may turn to, where they promise more: as `model`, or NAME@URL"
+    )
     base_url: str | None = Field(None, description="where the model is served, …/v1; commas separate several replicas")
     ask: bool = Field(False, description="where candidates still differ in the end, wait for a person's answer")
     candidates: tuple[Given, ...] = Field((), description="choose among these; nothing is generated")
@@ -96,7 +99,7 @@ class Request(BaseModel):
                 f"image: {self.image} is not among the images that this service may start; leave it out, or let whoever "
                 "runs the service add it to `images` in its settings"
             )
-        for name in ("model", "base_url", "record"):
+        for name in ("model", "other_models", "base_url", "record"):
             value = getattr(self, name)
             if value not in (None, getattr(settings, name, None)):
                 raise NotAllowed(
@@ -106,6 +109,7 @@ class Request(BaseModel):
 
     def complete(self, settings: Settings) -> Request:
         """What was not asked for comes from the settings; a repository's relative path becomes absolute."""
-        given = {name: getattr(self, name) for name in ("budget", "sandbox", "image", "python", "model", "base_url")}
+        names = ("budget", "sandbox", "image", "python", "model", "other_models", "base_url")
+        given = {name: getattr(self, name) for name in names}
         filled = {name: getattr(settings, name) if value is None else value for name, value in given.items()}
         return self.model_copy(update={**filled, "repo": self.repo.absolute()})

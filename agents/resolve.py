@@ -31,7 +31,7 @@ from agents.held import held
 from agents.live import LiveRun, live_run
 from agents.modelplan import run_model_plan
 from agents.models.account import failed_calls
-from agents.policy import Found
+from agents.policy import Found, Wave
 from agents.questions import Asker
 from agents.reproductions import tests_of
 from agents.request import Request
@@ -57,11 +57,14 @@ class Outcome:
 
 
 class State(TypedDict, total=False):
-    """What a checkpoint holds. found: one row for each plausible candidate (see `_row`). tried: proposals drawn.
-    samples: of the next wave."""
+    """What a checkpoint holds. found: one row for each plausible candidate (see `_row`). tried: proposals drawn. deepened:
+    how often one went on after it was cut short. samples, what, deepen: the next wave."""
 
     tried: int
+    deepened: int
     samples: int
+    what: str
+    deepen: bool
     search_s: float
     found: list[dict[str, Any]]
     exhausted: bool
@@ -200,8 +203,10 @@ async def localise(state: State, runtime: Runtime[LiveRun]) -> State:
     """The Run's first plan: checkout, base run, coverage, suspects; then what an earlier process found, if one did."""
     live = runtime.context
     async with held(live, "localise"):
-        first = run_first_plan if live.request.repairs else run_model_plan
-        await first(live, tried=state.get("tried", 0))
+        if live.request.repairs:
+            await run_first_plan(live, tried=state.get("tried", 0))
+        else:
+            await run_model_plan(live, tried=state.get("tried", 0), deepened=state.get("deepened", 0))
     for note in live.evidence.notes():
         live.journal.append("note", {"text": note})
     live.evidence.candidates |= {row["id"]: _candidate(live, row) for row in state.get("found", [])}
@@ -221,7 +226,8 @@ async def wave(state: State, runtime: Runtime[LiveRun]) -> State:
     started = reported = time.monotonic()
     async with held(live, "repair", Amounts(candidates=tries)) as stage:
         wall_s = min(WAVE_S, live.ledger.wall_left_s("repair"), stage.room_s / 2)
-        async with aclosing(policy.wave(executions=tries, wall_s=wall_s)) as events:
+        asked = Wave(tries, state.get("what", ""), state.get("deepen", False))
+        async with aclosing(policy.wave(asked, wall_s=wall_s)) as events:
             async for event in events:
                 now = time.monotonic()
                 stage.candidates += event.executions
@@ -233,7 +239,13 @@ async def wave(state: State, runtime: Runtime[LiveRun]) -> State:
                     _report(live, policy.drawn, found, search_s + now - started)
     search_s += time.monotonic() - started
     _report(live, policy.drawn, found, search_s)
-    return {"tried": policy.drawn, "search_s": search_s, "found": found, "exhausted": policy.exhausted}
+    return {
+        "tried": policy.drawn,
+        "deepened": policy.deepened,
+        "search_s": search_s,
+        "found": found,
+        "exhausted": not policy.offers(),
+    }
 
 
 async def ballots(state: State, runtime: Runtime[LiveRun]) -> State:
@@ -258,13 +270,18 @@ async def decide(state: State, runtime: Runtime[LiveRun]) -> State:
     """Another wave, or the end."""
     decision = next_wave(
         runtime.context,
-        tried=state["tried"],
         found=state["found"],
         elapsed_s=state["search_s"],
         exhausted=state["exhausted"],
     )
     step = "questions" if decision.action == "stop" else "wave"
-    return {"step": step, "samples": decision.samples, "stopped": decision.why}
+    return {
+        "step": step,
+        "samples": decision.samples,
+        "what": decision.what,
+        "deepen": decision.action == "deepen",
+        "stopped": decision.why,
+    }
 
 
 async def finish(state: State, runtime: Runtime[LiveRun]) -> State:

@@ -57,6 +57,9 @@ class Settings(BaseSettings):
         description="candidates tried at once",
     )
     model: str | None = Field(None, description="a model's name, scripted:FILE or replay:DIR; none: the repair policy")
+    other_models: tuple[str, ...] = Field(
+        (), description="models that a run may turn to, where they promise more: as `model`, or NAME@URL"
+    )
     trajectories: int = Field(4, ge=1, le=1000, description="attempts of the model at one issue, as the budget allows")
     plan_form: Literal["text", "grammar", "tools"] = Field(
         "text",

@@ -88,6 +88,13 @@ def resolve_command(
     model: Annotated[
         str | None, typer.Option(help="a language model: its name at --base-url, scripted:FILE or replay:DIR")
     ] = None,
+    other_model: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="another model that the run may turn to, where its attempts promise more: as --model, or NAME@URL; may "
+            "be given several times"
+        ),
+    ] = None,
     base_url: options.BaseUrl = None,
     record: Annotated[
         Path | None,
@@ -118,6 +125,7 @@ def resolve_command(
         image=image,
         python=python,
         model=model,
+        other_models=tuple(other_model) if other_model else None,
         base_url=base_url,
         ask=ask,
         record=record and record.absolute(),

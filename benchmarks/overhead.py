@@ -52,12 +52,13 @@ from typing import Any
 
 sys.path[0] = str(Path(__file__).parents[1])  # not this folder, in which planner.py is no package
 
+from agents import policy
 from agents.checkpoints import checkpoints
 from agents.models import Account, Admission, Metered, ModelAnswer, ModelRequest, Recalling, Recorder, Scripted
 from agents.models.record import claim
 from agents.testrun import TestCommand
 from agents.tools import SPECS, PytestTests
-from agents.trajectory import Limits, ModelPolicy, Prefix, Shared
+from agents.trajectory import Limits, ModelPolicy, Prefix, Shared, Source
 from benchmarks.overhead_mini import ISSUE, answer, resident_mb, spread
 from benchmarks.scheduler import exponent
 from executor import Slots
@@ -192,8 +193,9 @@ async def wave(turns: int, at_once: int, *, first: str = "", profile: cProfile.P
             limits=Limits(turns=turns),
         )
         saver = stack.enter_context(checkpoints(state))
-        policy = ModelPolicy(shared, saver, Admission(), most=at_once, at_once=at_once)
-        async for _ in policy.wave(executions=at_once, wall_s=3600):
+        sources = {model.name: Source(model, Admission())}
+        trajectories = ModelPolicy(shared, saver, sources, most=at_once, at_once=at_once)
+        async for _ in trajectories.wave(policy.Wave(at_once), wall_s=3600):
             pass
         beyond_ms, tool_ms = turn_times(journal)
         assert len(tool_ms) == len(beyond_ms) == (turns - 3) * at_once, "some turn did not call its tool"

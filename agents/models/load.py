@@ -11,7 +11,7 @@ from agents.models.account import Account
 from agents.models.client import Retry, ServedModel
 from agents.models.endpoint import Endpoint, Patience
 from agents.models.metered import Metered
-from agents.models.replay import Replay
+from agents.models.replay import Replay, recorded_models
 from agents.models.scripted import Scripted
 from agents.models.secrets import Secrets
 from agents.models.turn import Prices
@@ -23,17 +23,21 @@ DEFAULT_BASE_URL = "http://127.0.0.1:8000/v1"  # where vLLM listens
 async def open_model(
     name: str, settings: Settings, account: Account, *, base_url: str | None = None, retry: Retry | None = None
 ) -> Model:
-    """Open a model; what is wrong with its name, address or key is said here, before any work.
+    """Open a model; what is wrong with its name, address or key is said here, before any work. Of a record of several
+    models, the first.
 
-    base_url: goes before the settings'. Raises ModelError.
+    base_url: goes before the settings'; an address in the name (NAME@URL) before both. Raises ModelError.
     """
     kind, colon, where = name.partition(":")
     if colon and kind == "scripted":
         return Metered(Scripted.load(Path(where)), account)
     if colon and kind == "replay":
-        return Metered(Replay(Path(where), secrets(settings)), account)
+        return open_record(Path(where), settings, account)[0]
     if not name.strip():
         raise NoSuchModel("the model's name is empty; runoff model check lists what an endpoint has")
+    served, at, url = name.rpartition("@")
+    if at and url.startswith(("http://", "https://")):
+        name, base_url = served, url
     retry = retry or Retry(patience_s=settings.patience_s)
     model = ServedModel(endpoints(name, settings, base_url), account, retry=retry)
     try:
@@ -42,6 +46,12 @@ async def open_model(
         await model.close()
         raise
     return model
+
+
+def open_record(directory: Path, settings: Settings, account: Account) -> list[Model]:
+    """The models whose calls a directory holds. Raises BadModelFile."""
+    names = recorded_models(directory)
+    return [Metered(Replay(directory, secrets(settings), name=name), account) for name in names]
 
 
 def endpoints(name: str, settings: Settings, base_url: str | None = None) -> list[Endpoint]:

@@ -17,21 +17,27 @@ from agents.models.turn import ModelAnswer, ModelRequest, request_hash
 _SHOWN = 120
 
 
+def recorded_models(directory: Path) -> list[str]:
+    """The names of the models in a record, that of the first trajectory first. Raises BadModelFile when there is none."""
+    firsts = (next(read_record(path), None) for path in sorted(directory.glob("*.jsonl")))
+    names = list(dict.fromkeys(each.model for each in firsts if each is not None))
+    if not names:
+        raise BadModelFile(f"{directory} holds no record; make one with --record {directory}")
+    return names
+
+
 class Replay:
-    """Answers by (trajectory, step). Of a call that was recorded twice (a run that was resumed), the last counts."""
+    """One of a record's models. It answers by (trajectory, step); of a call that was recorded twice (a run that was
+    resumed), the last counts."""
 
     endpoint = "replay"
 
-    def __init__(self, directory: Path, secrets: Secrets | None = None) -> None:
-        """Raises BadModelFile when there is no record in the directory."""
+    def __init__(self, directory: Path, secrets: Secrets | None = None, *, name: str | None = None) -> None:
+        """name: which of the record's models, by default the first. Raises BadModelFile when there is no record."""
+        self.name = name or recorded_models(directory)[0]
         self._directory = directory
         self._cleaned = Cleaned(secrets or Secrets())
         self._calls: dict[str, dict[int, Recorded]] = {}
-        first = next(iter(sorted(directory.glob("*.jsonl"))), None)
-        newest = next(read_record(first), None) if first else None
-        if newest is None:
-            raise BadModelFile(f"{directory} holds no record; make one with --record {directory}")
-        self.name = newest.model
 
     async def answer(self, request: ModelRequest) -> ModelAnswer:
         """What was answered then. Raises ReplayDiverged, and what the recorded call raised."""

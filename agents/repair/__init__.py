@@ -2,15 +2,16 @@
 
 found = localise(coverage, base.failing, frames)
 policy = RepairPolicy(workers, base, coverage, found, sources)
-async for event in policy.wave(executions=1000, wall_s=60): …      Found | Tried (agents/policy.py)
+async for event in policy.wave(Wave(executions=1000), wall_s=60): …      Found | Tried (agents/policy.py)
 """
 
 from agents.repair.localise import Localisation, Suspect, localise
-from agents.repair.policy import EXECUTIONS, RepairPolicy
+from agents.repair.policy import EXECUTIONS, WAVE_TRIES, RepairPolicy
 from agents.repair.source import SourceFile, Unreadable, read_source
 
 __all__ = [
     "EXECUTIONS",
+    "WAVE_TRIES",
     "Localisation",
     "RepairPolicy",
     "SourceFile",

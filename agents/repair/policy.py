@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agents.errors import HarnessFailed
-from agents.policy import Found, Tried
+from agents.policy import Found, Tried, Wave
 from agents.repair.diff import git_patch, patch_id
 from agents.repair.localise import Localisation
 from agents.repair.propose import Proposal, proposals
@@ -22,10 +22,11 @@ from agents.repair.source import SourceFile
 from agents.testrun import BaseRun, Limit, RunReport, TestSession
 from agents.testrun.baserun import Coverage
 from executor.pool import Pool
-from selection import Candidate, Change, Provenance
+from selection import Candidate, Change, Offer, Provenance
 
 QUICK_CPU_S = 3.0  # for the passing tests of one try; the rest waits for the verification
 EXECUTIONS = 2  # of one try at most: itself, and its verification
+WAVE_TRIES = 150  # between two looks at what was found
 PATIENCE = 5  # harness failures in a row that end a wave
 
 
@@ -39,6 +40,8 @@ class _Trial:
 
 class RepairPolicy:
     """One search in one repository. Workers are sessions on workspaces that hold the same base commit."""
+
+    deepened = 0
 
     def __init__(
         self,
@@ -56,11 +59,14 @@ class RepairPolicy:
         self._sources = sources
         self._proposals = proposals(sources, found)
         self._orders: dict[str, Mapping[str, Limit]] = {}
-        self.exhausted = False
+        self._exhausted = False
         self.ended = ""
         self.drawn = sum(1 for _ in itertools.islice(self._proposals, drawn))
 
-    async def wave(self, *, executions: int, wall_s: float) -> AsyncGenerator[Found | Tried]:
+    def offers(self) -> tuple[Offer, ...]:
+        return () if self._exhausted else (Offer("sample", "repair", most=WAVE_TRIES),)
+
+    async def wave(self, asked: Wave, *, wall_s: float) -> AsyncGenerator[Found | Tried]:
         """Try proposals until the executions or the wall seconds are used up, or none is left; what is drawn is finished.
 
         A try counts as one execution, a verification as one more; a try starts only when both still fit. Leaving the loop
@@ -71,10 +77,10 @@ class RepairPolicy:
 
         def jobs() -> Iterator[tuple[int, Proposal]]:
             nonlocal running
-            while used + EXECUTIONS * (running + 1) <= executions and time.monotonic() < end:
+            while used + EXECUTIONS * (running + 1) <= asked.executions and time.monotonic() < end:
                 proposal = next(self._proposals, None)
                 if proposal is None:
-                    self.exhausted = True
+                    self._exhausted = True
                     return
                 self.drawn += 1
                 running += 1

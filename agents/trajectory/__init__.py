@@ -8,18 +8,20 @@
 """
 
 from agents.trajectory.loop import Ended, run_trajectory
-from agents.trajectory.policy import ModelPolicy
+from agents.trajectory.policy import ENDED, ModelPolicy, Source
 from agents.trajectory.prompt import Form, Prefix
 from agents.trajectory.stops import Limits
 from agents.trajectory.workbench import Shared, Workbench, open_workbench
 
 __all__ = [
+    "ENDED",
     "Ended",
     "Form",
     "Limits",
     "ModelPolicy",
     "Prefix",
     "Shared",
+    "Source",
     "Workbench",
     "open_workbench",
     "run_trajectory",

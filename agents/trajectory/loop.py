@@ -38,7 +38,8 @@ Messages = list[dict[str, Any]]
 @dataclass(frozen=True, slots=True)
 class Ended:
     """How a trajectory ended. patch: what it changed, in git's format; may be empty. why: in a few words. answer: what
-    it said of its solution. reproduced: its own test was seen failing on base. model_failed: that is what ended it."""
+    it said of its solution. reproduced: its own test was seen failing on base. model_failed: that is what ended it. cut: it
+    was a limit of rounds or turns, and more of them let it go on."""
 
     patch: bytes
     why: str
@@ -46,6 +47,7 @@ class Ended:
     turns: int
     reproduced: bool
     model_failed: bool = False
+    cut: bool = False
 
 
 class More(TypedDict):
@@ -71,10 +73,13 @@ class State(TypedDict, total=False):
     why: str
     answer: str
     model_failed: bool
+    cut: bool
+    depth: int  # how many times it went on after it was cut
 
 
 async def run_trajectory(bench: Workbench, saver: BaseCheckpointSaver[Any]) -> Ended:
-    """Run a trajectory to its end, from its last checkpoint if it has one. Raises what is no fault of the model:
+    """Run a trajectory to its end, from its last checkpoint if it has one; one that was cut goes on from there, if the
+    workbench allows it to go deeper. Raises what is no fault of the model:
     SandboxDied, StoreUnusable, ToolsUnusable; and ModelUnusable, as long as nothing was changed."""
     graph = _graph().compile(checkpointer=saver)
     config: Any = {"configurable": {"thread_id": bench.thread}, "recursion_limit": 10_000}
@@ -82,8 +87,12 @@ async def run_trajectory(bench: Workbench, saver: BaseCheckpointSaver[Any]) -> E
     state = before.values  # with what the step after the checkpoint had written, if the process died then
     if state:
         await bench.restore(state.get("patch", ""), state.get("notes", {}))
-    if not state or before.tasks:  # not `next`, which leaves out a step that only lacks its checkpoint
-        start: Any = None if state else {"history": More(messages=[bench.prefix.instruction(bench.number)]), "step": 0}
+    start: Any = None
+    if not state:
+        start = {"history": More(messages=[bench.prefix.instruction(bench.number)]), "step": 0}
+    elif not before.tasks and state.get("depth", 0) < bench.depth:
+        start = {"depth": bench.depth}
+    if start or before.tasks:  # not `next`, which leaves out a step that only lacks its checkpoint
         state = await graph.ainvoke(start, config, context=bench, durability="sync")
     return Ended(
         patch=bench.stored(state.get("patch", "")),
@@ -92,6 +101,7 @@ async def run_trajectory(bench: Workbench, saver: BaseCheckpointSaver[Any]) -> E
         turns=state["step"],
         reproduced=bool(state.get("reproduction", {}).get("failed_on_base")),
         model_failed=state["model_failed"],
+        cut=state["cut"],
     )
 
 
@@ -124,6 +134,7 @@ async def turn(state: State, runtime: Runtime[Workbench]) -> Command[Literal["tu
         "why": step.why,
         "answer": said.answer,
         "model_failed": said.failed,
+        "cut": step.cut,
     }
     return Command(update=after, goto="__end__" if step.next == "finish" else step.next)
 

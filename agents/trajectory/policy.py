@@ -1,23 +1,25 @@
 """The model policy: trajectories, as many at once as the server's cache and the workers allow, each ending with a
-candidate or a reason."""
+candidate or a reason; and those that a limit of rounds cut short, further on."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass, replace
+from itertools import islice
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from agents.changes import changes_of
-from agents.models import Admission, Weighed
-from agents.policy import Found, Tried
+from agents.models import Admission, Model, Weighed
+from agents.policy import Found, Tried, Wave
 from agents.repair.diff import patch_id
 from agents.trajectory.loop import Ended, run_trajectory
 from agents.trajectory.workbench import Shared, open_workbench
 from executor import Pool
-from selection import Candidate, Provenance
+from selection import Candidate, Offer, Provenance
 
 ENDED = "trajectory.ended"
 _FAILURES = 2  # trajectories in a row that the model failed (its own retries included) before no other is begun
@@ -25,9 +27,29 @@ _ENDS = 3  # of the reasons, the most frequent ones, that are told
 _CONTEXT_TOKENS = 16_000  # that a trajectory is expected to use, when the model does not say how much it holds
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A model, and who admits trajectories to its server."""
+
+    model: Model
+    admission: Admission
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """How a trajectory last ended. depth: how often it had gone on after it was cut."""
+
+    number: int
+    model: str
+    depth: int
+    cut: bool = False
+    why: str = ""
+    patch: str = ""
+
+
 class ModelPolicy:
-    """most: trajectories of the Run. at_once: on this machine.
-    drawn: trajectories that a process before this one began in waves that it saw to their end.
+    """sources: models by their names, the first one to begin with. most: trajectories of the Run. at_once: on this machine.
+    drawn, deepened: what a process before this one began, and let go on, in waves that it saw to their end.
 
     A wave that was killed begins again: its trajectories go on from their own checkpoints.
     """
@@ -36,77 +58,122 @@ class ModelPolicy:
         self,
         shared: Shared,
         saver: BaseCheckpointSaver[str],
-        admission: Admission,
+        sources: Mapping[str, Source],
         *,
         most: int,
         at_once: int,
         drawn: int = 0,
+        deepened: int = 0,
     ) -> None:
         self._shared = shared
         self._saver = saver
-        self._admission = admission
+        self._sources = sources
         self._most = most
         self._at_once = max(1, at_once)
-        self._failures = 0
+        self._failures = Counter[str]()  # of each model, trajectories in a row
+        self._past = self._seen(drawn, deepened)
         self.drawn = drawn
+        self.deepened = deepened
 
-    @property
-    def exhausted(self) -> bool:
-        return self.drawn >= self._most or self._failures >= _FAILURES
+    def _seen(self, drawn: int, deepened: int) -> dict[int, _Past]:
+        """How the trajectories of those waves last ended."""
+        found: dict[tuple[int, int], _Past] = {}
+        for event in self._shared.journal.events():
+            if event.kind == ENDED:
+                data = event.data
+                number, depth = int(data["trajectory"]), data["depth"]
+                found.setdefault(
+                    (depth, number), _Past(number, data["model"], depth, data["cut"], data["why"], data["patch"])
+                )  # of one that ended twice, since its wave began again, the first
+        deeper = list(islice((each for each in found.values() if each.depth), deepened))
+        return {each.number: each for (depth, number), each in found.items() if not depth and number <= drawn} | {
+            each.number: each for each in deeper
+        }
+
+    def offers(self) -> tuple[Offer, ...]:
+        """More trajectories of the model that began the last one, those of others, and those that were cut short."""
+        usable = [name for name in self._sources if self._failures[name] < _FAILURES]
+        last = self._past[max(self._past)].model if self._past else next(iter(self._sources))
+        left = self._most - self.drawn
+        found = [
+            Offer("sample" if name == last else "switch", name, most=left, at_once=self._at_once)
+            for name in sorted(usable, key=lambda each: each != last)
+            if left > 0
+        ]
+        if cut := self._cut():
+            found.append(Offer("deepen", most=len(cut), at_once=self._at_once))
+        return tuple(found)
+
+    def _cut(self) -> list[_Past]:
+        """Trajectories that were cut short, those first that have gone on least."""
+        cut = [each for each in self._past.values() if each.cut and self._failures[each.model] < _FAILURES]
+        return sorted(cut, key=lambda each: (each.depth, each.number))
 
     @property
     def ended(self) -> str:
-        journaled = [event.data for event in self._shared.journal.events() if event.kind == ENDED]
-        ends = Counter({each["trajectory"]: each["why"] for each in journaled}.values())
+        ends = Counter({each.number: each.why for each in self._past.values()}.values())
         told = "; ".join(f"{why} ({times} of {ends.total()})" for why, times in ends.most_common(_ENDS))
         return f"the trajectories ended: {told}" if told else ""
 
-    async def wave(self, *, executions: int, wall_s: float) -> AsyncGenerator[Found | Tried]:
-        """Run trajectories, `executions` at most; one that has begun is finished, however long it takes."""
-        end, used = time.monotonic() + wall_s, 0
+    async def wave(self, asked: Wave, *, wall_s: float) -> AsyncGenerator[Found | Tried]:
+        """Run trajectories, as many as asked for at most; one that has begun is finished, however long it takes."""
+        end = time.monotonic() + wall_s
+        model = asked.what or next(iter(self._sources))
 
-        def numbers() -> Iterator[int]:
-            nonlocal used
-            while not self.exhausted and used < executions and time.monotonic() < end:
+        def jobs() -> Iterator[_Past]:
+            if asked.deepen:
+                for past in self._cut()[: asked.executions]:
+                    self.deepened += 1
+                    yield replace(past, depth=past.depth + 1)
+                return
+            for _ in range(asked.executions):
+                if self.drawn >= self._most or self._failures[model] >= _FAILURES or time.monotonic() >= end:
+                    return
                 self.drawn += 1
-                used += 1
-                yield self.drawn
+                yield _Past(self.drawn, model, 0)
 
-        pool: Pool[int, int, Found | Tried] = Pool(tuple(range(self._at_once)), self._one)
-        async with aclosing(pool.run(numbers())) as results:
+        pool: Pool[int, _Past, Found | Tried] = Pool(tuple(range(self._at_once)), self._one)
+        async with aclosing(pool.run(jobs())) as results:
             async for _, event in results:
                 yield event
 
-    async def _one(self, _: int, number: int) -> Found | Tried:
-        shared = self._shared
+    async def _one(self, _: int, job: _Past) -> Found | Tried:
+        number, source = job.number, self._sources[job.model]
+        shared = replace(self._shared, model=source.model)
         context = shared.model.context_tokens or _CONTEXT_TOKENS
         prefix = Weighed([*shared.prefix.messages, shared.prefix.instruction(number)]).size // 4
         expected = min(context, _CONTEXT_TOKENS)
         async with (
-            self._admission.place(expected, issue=shared.issue_key, shared=prefix) as place,
-            open_workbench(shared, number) as bench,
+            source.admission.place(expected, issue=shared.issue_key, shared=prefix) as place,
+            open_workbench(shared, number, job.depth) as bench,
         ):
             bench.place = place
             ended = await run_trajectory(bench, self._saver)
-        self._failures = self._failures + 1 if ended.model_failed else 0
+        self._failures[job.model] = self._failures[job.model] + 1 if ended.model_failed else 0
+        patch = shared.store.files.put(ended.patch) if ended.patch else ""
+        self._past[number] = replace(job, cut=ended.cut, why=ended.why, patch=patch)
         shared.journal.append(
             ENDED,
             {
                 "trajectory": str(number),
+                "model": job.model,
+                "depth": job.depth,
                 "why": ended.why,
+                "cut": ended.cut,
                 "turns": ended.turns,
-                "patch": shared.store.files.put(ended.patch) if ended.patch else "",
+                "patch": patch,
                 "reproduced": ended.reproduced,
             },
         )
-        if not ended.patch:
-            return Tried(number, f"trajectory {number}", ended.why, 1)
-        return Found(number, self._candidate(number, ended), 1)
+        if not patch or patch == job.patch:
+            why = f"{ended.why}, with the patch of before" if patch else ended.why
+            return Tried(number, f"trajectory {number}", why, 1)
+        return Found(number, self._candidate(number, shared.model, ended), 1)
 
-    def _candidate(self, number: int, ended: Ended) -> Candidate:
+    def _candidate(self, number: int, model: Model, ended: Ended) -> Candidate:
         changes = changes_of(self._shared.checkout, ended.patch)
         step = f"trajectory {number}: {ended.answer.strip() or ended.why}"
-        provenance = Provenance("model", step, self._shared.model.name, str(number))
+        provenance = Provenance("model", step, model.name, str(number))
         score = (ended.why == "finished") + 0.5 * ended.reproduced
         # who proposes what another did is a candidate too, and agrees with it
         name = f"{patch_id(ended.patch)}-{number}"

@@ -21,6 +21,10 @@ class Limits:
     failures: int = 2
     repeats: int = 2  # turns in a row with the same plan and the same diff
 
+    def deeper(self, depth: int) -> Limits:
+        """For a trajectory that goes on for the depth-th time after these had ended it."""
+        return replace(self, rounds=self.rounds * (1 + depth), turns=self.turns * (1 + depth))
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -61,8 +65,11 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Step:
+    """cut: nothing but a limit of rounds or turns ends it; it could go on."""
+
     next: Literal["turn", "condense", "finish"]
     why: str = ""
+    cut: bool = False
 
 
 def next_step(standing: Standing, said: Said, limits: Limits, *, room: bool) -> Step:
@@ -72,9 +79,9 @@ def next_step(standing: Standing, said: Said, limits: Limits, *, room: bool) -> 
     if said.end == "finish" and said.ok and (standing.last.rpartition("\0")[2] or standing.unchanged_finish > 1):
         return Step("finish", "finished")
     if standing.rounds >= limits.rounds and said.tested and not said.tests_ok:
-        return Step("finish", f"{limits.rounds} rounds of edits and tests")
+        return Step("finish", f"{limits.rounds} rounds of edits and tests", cut=True)
     if standing.turns >= limits.turns:
-        return Step("finish", f"{limits.turns} turns")
+        return Step("finish", f"{limits.turns} turns", cut=True)
     if standing.repairs > limits.repairs * limits.failures:
         return Step("finish", "the model's answers are no plans")
     if standing.repeats >= limits.repeats:

@@ -53,10 +53,12 @@ class Shared:
 
 @dataclass(eq=False)
 class Workbench:
-    """Made by `open_workbench`, for one trajectory (`number`, from 1)."""
+    """Made by `open_workbench`, for one trajectory (`number`, from 1). depth: how many times it may go on after a limit of
+    rounds or turns has cut it."""
 
     shared: Shared
     number: int
+    depth: int = 0
     place: Place | None = None
     specs: Sequence[ToolSpec] = SPECS
     notes: Notes = field(default_factory=Notes)
@@ -93,7 +95,7 @@ class Workbench:
 
     @property
     def limits(self) -> Limits:
-        return self.shared.limits
+        return self.shared.limits.deeper(self.depth)
 
     # -- the workspace --
 
@@ -257,9 +259,9 @@ def _is_own(path: str) -> bool:
 
 
 @asynccontextmanager
-async def open_workbench(shared: Shared, number: int) -> AsyncIterator[Workbench]:
+async def open_workbench(shared: Shared, number: int, depth: int = 0) -> AsyncIterator[Workbench]:
     """A workbench on the base commit; on leaving, its sandbox and workspace are gone."""
-    bench = Workbench(shared, number)
+    bench = Workbench(shared, number, depth)
     try:
         await bench.restore("")
         yield bench
