@@ -61,7 +61,7 @@ class Judge:
     async def write_tests(self, patches: Sequence[bytes]) -> bytes | None:
         """A test file that is to tell these patches apart; None when there is none. Raises LimitExceeded."""
         said = await self._ask(write_tests(patches), self._answer_tokens)
-        found = _FENCE.search(said.text) if said else None
+        found = _FENCE.search(said[0].text) if said else None
         if found is None:
             return None
         try:
@@ -75,21 +75,19 @@ class Judge:
         letter can no longer change."""
         tokens = min(_LETTER_TOKENS, self._answer_tokens)
         said = await self._ask(question, tokens, logprobs=_TOP)
-        if said is None:
-            return None
-        first = probabilities(said, count)
-        if first is None or said.logprobs:
+        first = probabilities(said[0], count) if said else None
+        if first is None or said[0].logprobs:
             return first
         votes = [first]
-        while len(votes) < VOTES and not _decided(votes):
-            said = await self._ask(question, tokens, temperature=0.7, seed=len(votes))
-            vote = probabilities(said, count) if said else None
-            if vote is None:
+        while needed := _needed(votes):  # in one request, which is one prompt
+            said = await self._ask(question, tokens, temperature=0.7, seed=len(votes), n=needed)
+            more = [vote for each in said if (vote := probabilities(each, count)) is not None]
+            if not more:
                 break
-            votes.append(vote)
+            votes += more
         return tuple(sum(column) / len(votes) for column in zip(*votes, strict=True))
 
-    async def _ask(self, question: str, tokens: int, **options: Any) -> Choice | None:
+    async def _ask(self, question: str, tokens: int, **options: Any) -> Sequence[Choice]:
         request = ModelRequest(
             asked(self._issue, question),
             max_tokens=tokens,
@@ -101,12 +99,14 @@ class Judge:
         )
         self.step += 1
         try:
-            return (await self._model.complete(request)).choices[0]
+            return (await self._model.complete(request)).choices
         except ModelError as error:
             self._journal.append("note", {"text": f"the judge has no answer: {error}"})
-            return None
+            return ()
 
 
-def _decided(votes: Sequence[tuple[float, ...]]) -> bool:
+def _needed(votes: Sequence[tuple[float, ...]]) -> int:
+    """The fewest more votes after which the most frequent letter may be unable to change; 0 when it is already."""
     best, second, *_ = sorted((math.fsum(column) for column in zip(*votes, strict=True)), reverse=True)
-    return best - second > VOTES - len(votes)
+    lead, left = best - second, VOTES - len(votes)
+    return 0 if lead > left else min(left, math.floor((left - lead) / 2) + 1)
