@@ -172,7 +172,10 @@ class _Tools:
         return ModelPolicy(
             shared,
             live.checkpoints(),
-            {name: Source(model, Admission(partial(model.load, live.id))) for name, model in self._models.items()},
+            {
+                name: Source(model, Admission(partial(model.load, live.id), leader_first=settings.leader_first))
+                for name, model in self._models.items()
+            },
             most=settings.trajectories,
             at_once=settings.workers,
             drawn=tried,

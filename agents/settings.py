@@ -65,6 +65,11 @@ class Settings(BaseSettings):
         "text",
         description="how the model writes plans: freely, held to a grammar by its server (vLLM), or as tool calls",
     )
+    leader_first: bool | None = Field(
+        None,
+        description="an issue's trajectories wait for the first token of the first one, which fills the server's prefix cache; "
+        "by default where the server has no metrics of a vLLM",
+    )
     answer_tokens: int = Field(4096, ge=64, description="the most that one answer of the model may have")
     base_url: str | None = Field(None, description="where the model is served, …/v1; commas separate several replicas")
     answer_s: float = Field(600.0, gt=0, description="how long the REST service waits for a person's answer")

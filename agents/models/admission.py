@@ -3,6 +3,10 @@
 Overcommitting it costs more than anything else: every turn then finds its prefix evicted, and computes it anew. So a new
 trajectory waits until the tokens in use and its own fit, and while requests wait at the server (they would wait too, and
 push others out).
+
+A server that computes equal prefixes of requests that came together anew for each of them (several replicas behind one
+address, prefill in small chunks, most hosted services) is spared that: an issue's other trajectories wait for the first
+token of the first one, after which their prefix is in the cache.
 """
 
 from __future__ import annotations
@@ -29,8 +33,15 @@ class Place:
 
     def uses(self, tokens: int) -> None:
         """The context has this many tokens now (prompt and answer of the last call). It does not shrink."""
+        self.begins()
         if tokens > self.tokens:
             self.tokens = tokens
+            self._admission._look()
+
+    def begins(self) -> None:
+        """A token of its first answer has come: the prefix is in the server's cache."""
+        if self.issue not in self._admission._warm:
+            self._admission._warm.add(self.issue)
             self._admission._look()
 
 
@@ -38,12 +49,24 @@ class Admission:
     """Lets trajectories in, in the order in which they came.
 
     reader: reads the server's load, None when it says nothing (then only `most` counts). most: trajectories at once,
-    whatever the cache holds; None for no limit. The first one is always let in.
+    whatever the cache holds; None for no limit. leader_first: an issue's first trajectory goes before the others; None for
+    where the server says nothing of its load, as a vLLM does, whose requests share what is being computed. The first
+    one is always let in.
     """
 
-    def __init__(self, reader: Reader | None = None, *, most: int | None = None, recheck_s: float = _RECHECK_S) -> None:
+    def __init__(
+        self,
+        reader: Reader | None = None,
+        *,
+        most: int | None = None,
+        leader_first: bool | None = None,
+        recheck_s: float = _RECHECK_S,
+    ) -> None:
         self._reader = reader
         self._most = most
+        self._leader_first = leader_first
+        self._warm: set[str] = set()  # issues whose prefix is in the cache
+        self._told = False  # the server says what its load is
         self._recheck_s = recheck_s
         self._live: list[Place] = []
         self._shared: dict[str, int] = {}
@@ -108,6 +131,8 @@ class Admission:
         """Let in whoever fits now."""
         while self._queue and self._fits(self._queue[0][0]):
             place, turn = self._queue.popleft()
+            if turn.cancelled():
+                continue
             self._live.append(place)
             self.peak = max(self.peak, len(self._live))
             turn.set_result(None)
@@ -115,11 +140,18 @@ class Admission:
     def _fits(self, place: Place) -> bool:
         if not self._live:
             return True
+        if self._waits_for_leader(place.issue):
+            return False
         if self._most is not None and len(self._live) >= self._most:
             return False
         if self._busy:
             return False
         return self.kv_tokens is None or self._tokens([*self._live, place]) <= self.kv_tokens * _SHARE
+
+    def _waits_for_leader(self, issue: str) -> bool:
+        wanted = not self._told if self._leader_first is None else self._leader_first
+        cold = bool(self._shared.get(issue)) and issue not in self._warm
+        return wanted and cold and any(each.issue == issue for each in self._live)
 
     async def _watching(self) -> None:
         """Read the server's load as long as somebody waits; nobody else reads it."""
@@ -127,6 +159,7 @@ class Admission:
         try:
             while self._queue:
                 load = await self._reader()
+                self._told = load is not None
                 self._busy = load is not None and load.waiting > 0
                 self.kv_tokens = self.kv_tokens if load is None else load.kv_tokens
                 self._look()

@@ -61,6 +61,7 @@ class _Writing:
         self._task = asyncio.create_task(bench.execute(self._stream()))
 
     def take(self, delta: Delta) -> None:
+        self._bench.begins()
         self.restarted = self.restarted or delta.attempt > 1
         if delta.choice == 0 and not self.restarted:
             self._words.put_nowait(delta.text)
@@ -93,7 +94,7 @@ class _Writing:
 
 
 async def _in_tool_calls(bench: Workbench, request: ModelRequest) -> Said:
-    answer = await bench.model.complete(request)
+    answer = await bench.model.complete(request, on_delta=lambda _: bench.begins())
     asked = answer.choices[0].tool_calls
     calls = [{"id": each.id, "function": {"name": each.name, "arguments": each.arguments}} for each in asked]
     try:

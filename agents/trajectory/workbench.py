@@ -230,6 +230,11 @@ class Workbench:
         self._plans += 1
         return await self._scheduler.run(plan, timeout_s=PLAN_S, label=f"{self.name}.{self._plans}")
 
+    def begins(self) -> None:
+        """The first token of an answer has come."""
+        if self.place is not None:
+            self.place.begins()
+
     def tell_turn(self, said: Said, patch: str, step: Step) -> None:
         """The turn's event in the Journal; and to whoever admits trajectories, how large this one is."""
         if self.place is not None:

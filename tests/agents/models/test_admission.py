@@ -146,3 +146,55 @@ async def test_a_reader_that_breaks_does_not_leave_anybody_waiting() -> None:
     with pytest.raises(RuntimeError, match="broken"):
         async with asyncio.timeout(1), Admission(broken).place(1):
             pass
+
+
+async def _enter(
+    admission: Admission, entered: list[str], name: str, first: asyncio.Event, last: asyncio.Event
+) -> None:
+    async with admission.place(100, issue=name[0], shared=50) as place:
+        entered.append(name)
+        await first.wait()
+        place.begins()
+        await last.wait()
+
+
+async def test_siblings_wait_for_the_first_token_of_the_first_where_the_server_says_nothing() -> None:
+    first, last, entered = asyncio.Event(), asyncio.Event(), list[str]()
+    admission = Admission()
+    tasks = [asyncio.create_task(_enter(admission, entered, name, first, last)) for name in ("a1", "a2", "a3")]
+    await _settle()
+    assert entered == ["a1"]
+    first.set()
+    await _settle()
+    assert entered == ["a1", "a2", "a3"]
+    last.set()
+    await asyncio.gather(*tasks)
+    async with asyncio.timeout(1), admission.place(1, issue="a", shared=50), admission.place(1, issue="a", shared=50):
+        assert admission.live == 2  # the prefix is still in the cache
+
+
+async def test_a_leader_that_ends_without_a_token_gives_way_to_the_next() -> None:
+    admission, never, entered = Admission(), asyncio.Event(), list[str]()
+    tasks = [asyncio.create_task(_enter(admission, entered, name, never, never)) for name in ("a1", "a2", "a3")]
+    await _settle()
+    tasks[0].cancel()
+    await _settle()
+    assert entered == ["a1", "a2"]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert (admission.live, admission.waiting) == (0, 0)
+
+
+async def test_nobody_waits_for_a_leader_at_one_vllm_unless_it_is_wished() -> None:
+    never = asyncio.Event()
+    for wished, at_once in ((None, 3), (True, 1)):
+        entered = list[str]()
+        admission = Admission(Gauge(10_000), leader_first=wished)
+        names = ("a1", "a2", "a3")
+        tasks = [asyncio.create_task(_enter(admission, entered, name, never, never)) for name in names]
+        await _settle()
+        assert len(entered) == at_once
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
