@@ -13,15 +13,26 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from agents.errors import HarnessFailed, NoSuchModel, PricesUnknown, UnusableTests
+from agents.errors import HarnessFailed, ModelError, NoSuchModel, PricesUnknown, UnusableTests
 from agents.firstplan import AtCommit, Nothing, first_plan
 from agents.given import GivenCandidates
 from agents.judge import Judge
 from agents.live import LiveRun
-from agents.localise import CheckoutFiles, FactsCache, Ranking, index, rank_files, repository_map, sample_context
+from agents.localise import (
+    CheckoutFiles,
+    FactsCache,
+    Index,
+    Ranking,
+    index,
+    rank_files,
+    refine,
+    repository_map,
+    sample_context,
+)
 from agents.models import Account, Admission, Model, Recalling, Recorder
 from agents.models.load import open_model, open_record, prices, secrets
 from agents.models.record import claim
+from agents.opinion import Opinion
 from agents.repair import SourceFile, Unreadable, read_source
 from agents.repair.examples import find_examples
 from agents.replayed import record_directory
@@ -30,7 +41,7 @@ from agents.tools import SPECS as TOOLS
 from agents.trajectory import ModelPolicy, Prefix, Shared, Source
 from agents.verification import tests_of
 from executor import Memo, Slots
-from memory import Cache
+from memory import Cache, LimitExceeded
 from planner import VOLATILE, ToolSpec, always
 from selection import is_test
 from workspaces import Workspaces
@@ -82,23 +93,40 @@ class _Tools:
 
     async def find_places(self, _: AtCommit) -> dict[str, Any]:
         live = self._live
-        assert live.checkout is not None
-        ranking = await asyncio.to_thread(self._rank, live)
+        files, ranking = await asyncio.to_thread(self._rank)
+        if live.settings.relevance and self._models and not live.request.candidates:
+            ranking = await self._refined(files, ranking)
+        await asyncio.to_thread(self._show, files, ranking)
         shown = [{"path": each.path, "score": round(each.score, 3)} for each in ranking.top(_SHOWN)]
         live.journal.append("localised", {"files": len(ranking), "places": shown})
         return {"places": shown}
 
-    def _rank(self, live: LiveRun) -> Ranking:
+    def _rank(self) -> tuple[Index, Ranking]:
+        live = self._live
         assert live.checkout is not None
         files = index(CheckoutFiles(live.checkout), FactsCache(live.settings.state_dir / "localise.db"))
-        ranking = rank_files(live.request.issue, files)
+        return files, rank_files(live.request.issue, files)
+
+    async def _refined(self, files: Index, ranking: Ranking) -> Ranking:
+        """With the first model's opinion; without, where it gives none."""
+        live = self._live
+        model = next(iter(self._models.values()))
+        opinion = Opinion(model, run_id=live.id, answer_tokens=live.settings.answer_tokens)
+        try:
+            return await refine(live.request.issue, ranking, files, opinion)
+        except (ModelError, LimitExceeded) as error:
+            live.journal.append("note", {"text": f"the files are ranked without the model's opinion: {error}"})
+            return ranking
+
+    def _show(self, files: Index, ranking: Ranking) -> None:
+        """What trajectories are told of it, and the examples that may vote."""
+        live = self._live
         live.evidence.examples = self._examples(ranking)
         places = "\n".join(_place(each) for each in ranking.top(_SHOWN))
         drawn = repository_map(files, ranking, _MAP_CHARACTERS)
         self._overview = f"{drawn}\n\nWhere the issue seems to point, the likeliest first:\n{places}"
         samples = [sample_context(ranking, seed, size=4) for seed in range(1, live.settings.trajectories)]
         self._contexts = ("", *("Look closely at " + ", ".join(each.path for each in sample) for sample in samples))
-        return ranking
 
     def _examples(self, ranking: Ranking) -> tuple[Example, ...]:
         """Documented examples in the Python files that the issue seems to be about, and in the issue."""

@@ -65,6 +65,9 @@ class Settings(BaseSettings):
         "text",
         description="how the model writes plans: freely, held to a grammar by its server (vLLM), or as tool calls",
     )
+    relevance: bool = Field(
+        False, description="ask the model which of the first 20 ranked files the issue is about, before any trajectory"
+    )
     leader_first: bool | None = Field(
         None,
         description="an issue's trajectories wait for the first token of the first one, which fills the server's prefix cache; "
