@@ -62,7 +62,12 @@ def _ballots(data: Mapping[str, Any]) -> str:
     return f"{data['run']} tests run with {data['candidate']}" + (f"; not passed: {failed}" if failed else "; all pass")
 
 
-_ACTIONS = {"sample": "searching on", "deepen": "going deeper", "switch": "changing the source", "stop": "stopping"}
+_ACTIONS = {
+    "sample": "searching on",
+    "deepen": "going on with what was cut short",
+    "switch": "turning to {}",
+    "stop": "stopping",
+}
 _LINES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "run.opened": _started,
     "repository": lambda data: f"base {data['commit'][:12]}, {data['files']} files",
@@ -73,7 +78,7 @@ _LINES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "candidate": lambda data: f"candidate {data['id']}: {data['step']}",
     "answer": _answered,
     "ballots": _ballots,
-    "decision": lambda data: f"{_ACTIONS[data['action']]}: {data['why']}",
+    "decision": lambda data: f"{_ACTIONS[data['action']].format(data['what'])}: {data['why']}",
     "run.interrupted": _interrupted,
     "note": lambda data: f"note: {data['text']}",
 }

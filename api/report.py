@@ -67,7 +67,11 @@ def show_decisions(decisions: Sequence[Mapping[str, Any]]) -> None:
     out = console()
     for each in decisions:
         numbers = ", ".join(f"{name} {value:g}" for name, value in each.get("numbers", {}).items())
-        told = plain(f"{each['action']}: {each['why']}" + (f" ({numbers})" if numbers else ""))
+        told = plain(
+            f"{each['action']} {each.get('what', '')}".rstrip()
+            + f": {each['why']}"
+            + (f" ({numbers})" if numbers else "")
+        )
         out.print(Text(f"decision: {told}"), style="dim")
 
 

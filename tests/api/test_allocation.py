@@ -99,6 +99,7 @@ def test_another_model_is_asked_where_the_first_has_failed(runoff: Runoff, repo:
     good = script_of(tmp_path / "good.json", [MENDED])
     done = runoff("resolve", repo, *BUDGET, "--model", poor, "--other-model", good, RUNOFF_WORKERS="2")
     assert done.returncode == 0, done.stderr + done.stdout
+    assert "turning to good: the winner is correct with" in done.stderr + done.stdout
     assert decisions(runoff)[0] == ("switch", "good")
     assert [each["model"] for each in ended(runoff)][:3] == ["poor", "poor", "good"]
     replayed = runoff("replay", "last", RUNOFF_WORKERS="2")
