@@ -39,7 +39,7 @@ def first_wave(live: LiveRun) -> int:
     return len(live.request.candidates) or live.settings.workers
 
 
-def next_wave(
+async def next_wave(
     live: LiveRun, *, tried: int, found: Sequence[Mapping[str, Any]], elapsed_s: float, exhausted: bool
 ) -> Decision:
     """Decide, and journal the decision with its numbers. found: a row for each candidate, in order; equal candidates come
@@ -60,8 +60,8 @@ def next_wave(
         tried=tried,
         classes=classes,
         dropped=max(0, tried - sum(each.size for each in classes)),
-        offers=() if exhausted else (_offer(live, tried),),
-        budget_over=used_up(live),
+        offers=() if exhausted else (await _offer(live, tried),),
+        budget_over=await used_up(live),
         plausible_classes=sum(each.eligible for each in standings),
         first_at=found[0]["tried"] if found else None,
         elapsed_s=elapsed_s,
@@ -90,9 +90,9 @@ def _policy(live: LiveRun) -> AllocationPolicy:
     return Patience() if live.request.repairs else ExpectedGain(TRAJECTORIES)
 
 
-def _offer(live: LiveRun, tried: int) -> Offer:
+async def _offer(live: LiveRun, tried: int) -> Offer:
     """More of what the Run's source gives."""
-    left = live.ledger.left("candidates", "repair")
+    left = await live.ledger.left("candidates", "repair")
     if live.request.repairs:
         return Offer("sample", "repair", most=int(min(WAVE_TRIES, left)))
     if live.request.candidates:
@@ -100,7 +100,7 @@ def _offer(live: LiveRun, tried: int) -> Offer:
     attempts = live.settings.trajectories
     limits = live.ledger.budget.as_dict()
     limits["candidates"] = min(limits.get("candidates", math.inf), attempts)
-    spent = live.ledger.bill().total
+    spent = (await live.ledger.bill()).total
     cost = {"tokens": spent.tokens / max(1, tried), "usd": spent.usd / max(1, tried), "candidates": 1.0}
     counted = {kind: limit for kind, limit in limits.items() if kind in cost}
     return Offer(
@@ -119,18 +119,18 @@ def _nats(standing: Standing, tested: Set[ProbeKind]) -> float:
     return sum(weight.failed if wrong[kind] else weight.passed for kind, weight in weights.items())
 
 
-def used_up(live: LiveRun) -> str | None:
+async def used_up(live: LiveRun) -> str | None:
     """The limit that leaves no room for another wave, in words."""
     budget = live.ledger.budget
     if live.ledger.wall_left_s("repair") <= 0:
         return f"the time is used up (wall={budget.wall_s:g}s)"
-    if live.ledger.left("sandbox_s", "repair") < 1:
+    if await live.ledger.left("sandbox_s", "repair") < 1:
         return f"the budget is used up (sandbox={budget.sandbox_s:g}s)"
     for kind in ("tokens", "usd"):
-        if live.ledger.is_short_of(kind, "repair"):
+        if await live.ledger.is_short_of(kind, "repair"):
             limit = f"{kind}={budget.limit(kind):g}"
             return f"the budget is used up ({limit}; what is left does not pay for another answer of the model)"
     least = EXECUTIONS if live.request.repairs else 1
-    if live.ledger.left("candidates", "repair") < least:
+    if await live.ledger.left("candidates", "repair") < least:
         return f"the budget is used up (candidates={budget.candidates}; a try and its verification take {EXECUTIONS})"
     return None
