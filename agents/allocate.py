@@ -11,6 +11,7 @@ from typing import Any
 from agents.live import LiveRun
 from agents.repair import EXECUTIONS, WAVE_TRIES
 from agents.trajectory import ENDED
+from memory import Amounts
 from selection import (
     TRAJECTORIES,
     AllocationPolicy,
@@ -43,7 +44,9 @@ def first_wave(live: LiveRun) -> int:
     return len(live.request.candidates) or live.settings.workers
 
 
-def next_wave(live: LiveRun, *, found: Sequence[Mapping[str, Any]], elapsed_s: float, exhausted: bool) -> Decision:
+async def next_wave(
+    live: LiveRun, *, found: Sequence[Mapping[str, Any]], elapsed_s: float, exhausted: bool
+) -> Decision:
     """Decide, and journal the decision with its numbers. found: a row for each candidate, in order; equal candidates come
     again, which is what agreement is.
 
@@ -64,8 +67,8 @@ def next_wave(live: LiveRun, *, found: Sequence[Mapping[str, Any]], elapsed_s: f
         tried=tried,
         classes=classes,
         dropped=max(0, tried - sum(each.size for each in classes)),
-        offers=() if exhausted else _offers(live, found, plausible),
-        budget_over=used_up(live),
+        offers=() if exhausted else await _offers(live, found, plausible),
+        budget_over=await used_up(live),
         plausible_classes=sum(each.eligible for each in standings),
         first_at=found[0]["tried"] if found else None,
         elapsed_s=elapsed_s,
@@ -95,29 +98,29 @@ def _policy(live: LiveRun) -> AllocationPolicy:
     return Patience() if live.request.repairs else ExpectedGain(TRAJECTORIES)
 
 
-def _offers(live: LiveRun, found: Sequence[Mapping[str, Any]], plausible: Set[str]) -> tuple[Offer, ...]:
+async def _offers(live: LiveRun, found: Sequence[Mapping[str, Any]], plausible: Set[str]) -> tuple[Offer, ...]:
     """What the Run's policy has, as far as the budget goes. plausible: candidates that no test speaks against."""
     assert live.policy is not None
-    left = live.ledger.left("candidates", "repair")
+    left = await live.ledger.left("candidates", "repair")
     offers = [replace(each, most=int(min(each.most, left))) for each in live.policy.offers()]
     if live.request.model is None or live.request.candidates:
         return tuple(offers)
-    promise = _promises(live, found, plausible)
+    promise, spent = _promises(live, found, plausible), (await live.ledger.bill()).total
     return tuple(
         replace(
             each,
-            price=_price(live, new=each.buys != "deepen"),
+            price=_price(live, spent, new=each.buys != "deepen"),
             yields=DEEPER if each.buys == "deepen" else promise(each.what) / promise(offers[0].what),
         )
         for each in offers
     )
 
 
-def _price(live: LiveRun, *, new: bool) -> float:
+def _price(live: LiveRun, spent: Amounts, *, new: bool) -> float:
     """Of another attempt, or of one that goes on, if it costs as much as they did so far. Only a new one takes one of
     the attempts that the settings allow."""
     assert live.policy is not None
-    tried, spent = max(1, live.policy.drawn + live.policy.deepened), live.ledger.bill().total
+    tried = max(1, live.policy.drawn + live.policy.deepened)
     cost = {"tokens": spent.tokens / tried, "usd": spent.usd / tried, "candidates": 1.0}
     limits = {kind: limit for kind, limit in live.ledger.budget.as_dict().items() if kind in cost}
     if new:
@@ -141,18 +144,18 @@ def _nats(standing: Standing, tested: Set[ProbeKind]) -> float:
     return sum(weight.failed if wrong[kind] else weight.passed for kind, weight in weights.items())
 
 
-def used_up(live: LiveRun) -> str | None:
+async def used_up(live: LiveRun) -> str | None:
     """The limit that leaves no room for another wave, in words."""
     budget = live.ledger.budget
     if live.ledger.wall_left_s("repair") <= 0:
         return f"the time is used up (wall={budget.wall_s:g}s)"
-    if live.ledger.left("sandbox_s", "repair") < 1:
+    if await live.ledger.left("sandbox_s", "repair") < 1:
         return f"the budget is used up (sandbox={budget.sandbox_s:g}s)"
     for kind in ("tokens", "usd"):
-        if live.ledger.is_short_of(kind, "repair"):
+        if await live.ledger.is_short_of(kind, "repair"):
             limit = f"{kind}={budget.limit(kind):g}"
             return f"the budget is used up ({limit}; what is left does not pay for another answer of the model)"
     least = EXECUTIONS if live.request.repairs else 1
-    if live.ledger.left("candidates", "repair") < least:
+    if await live.ledger.left("candidates", "repair") < least:
         return f"the budget is used up (candidates={budget.candidates}; a try and its verification take {EXECUTIONS})"
     return None

@@ -26,7 +26,7 @@ class Held:
 async def held(live: LiveRun, stage: str, amounts: Amounts = NOTHING) -> AsyncIterator[Held]:
     """Hold the sandboxes for a stage: set aside what it asks for and all the sandbox seconds that are left to it, end
     it when those are over, and put on the bill what it took. Raises LimitExceeded."""
-    reservation = live.ledger.reserve(stage, amounts, all_of="sandbox_s")
+    reservation = await live.ledger.reserve(stage, amounts, all_of="sandbox_s")
     limited = live.ledger.budget.sandbox_s is not None
     most = live.settings.workers + (not live.request.repairs)  # what is verified has its own, beside the first worker's
     # all of them may be held; a tenth is for the clean-up of what runs in the end
@@ -38,10 +38,12 @@ async def held(live: LiveRun, stage: str, amounts: Amounts = NOTHING) -> AsyncIt
         if not timer.expired():
             raise
         limit = live.ledger.budget.limit("sandbox_s")
-        raise LimitExceeded("sandbox_s", limit, limit - live.ledger.left("sandbox_s", SELECTION), stage) from error
+        raise LimitExceeded(
+            "sandbox_s", limit, limit - await live.ledger.left("sandbox_s", SELECTION), stage
+        ) from error
     finally:
         held_s = (
             live.sandbox_s - live.billed_s
         )  # what sandboxes were held for since the last stage is on this one's bill
         live.billed_s += held_s
-        live.ledger.settle(reservation, Amounts(candidates=stage_held.candidates, sandbox_s=held_s))
+        await live.ledger.settle(reservation, Amounts(candidates=stage_held.candidates, sandbox_s=held_s))

@@ -20,7 +20,7 @@ from agents.questions import Asker
 from agents.request import Request
 from agents.settings import Settings
 from agents.testrun import TestSession, parse_command
-from memory import Journal, Ledger, Store
+from memory import Journal, Store, Teller
 from workspaces import (
     Checkout,
     Limits,
@@ -52,7 +52,7 @@ class LiveRun:
     settings: Settings
     store: Store
     journal: Journal
-    ledger: Ledger
+    ledger: Teller
     stack: AsyncExitStack
     evidence: Evidence
     live: Live | None = None
@@ -196,7 +196,7 @@ async def live_run(
     settings: Settings,
     store: Store,
     journal: Journal,
-    ledger: Ledger,
+    ledger: Teller,
     evidence: Evidence,
 ) -> AsyncIterator[LiveRun]:
     """The Run's things; on leaving, all that was opened is closed, the last first. `evidence` outlives them."""

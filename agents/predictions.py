@@ -1,12 +1,13 @@
 """Patches that other systems made: files in git's format, or predictions in the format of SWE-bench.
 
 A prediction is a JSON object with `instance_id`, `model_patch` and, for its source, `model_name_or_path`; a file holds one
-a line (.jsonl), or all of them in a list or an object by instance (.json).
+a line (.jsonl), or all of them in a list or an object by instance (.json). What else such an object holds is not read.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +18,10 @@ from agents.errors import BadCandidates
 
 PATCHES, PREDICTIONS = (".diff", ".patch"), (".jsonl", ".json")
 LARGEST = 64 << 20  # bytes of one patch
+MOST_SENT = 1000  # entries of one request: the patches that the default budget looks at
 _SHOWN = 5
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_CONVERTED = re.compile(rb"^(?:diff --git .*\r|\+\+\+ .*\r\n@@ -.*)$", re.MULTILINE)  # git's own lines end in LF
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +42,32 @@ def read_predictions(places: Sequence[Path], instance: str | None = None) -> lis
     what to do.
     """
     found = [each for place in places for each in _of_place(place)]
+    how = "give .diff or .patch files, or predictions (.jsonl, .json)"
+    return _of_one_issue(found, instance, "--instance", ", ".join(map(str, places)), how)
+
+
+def sent_predictions(entries: Sequence[Any], instance: str | None = None) -> list[Prediction]:
+    """What a caller sends as `candidates`, for one Issue, in its order: predictions, or objects with `source` and `patch`
+    and nothing else. Raises BadCandidates: which entry, what to do."""
+    if len(entries) > MOST_SENT:
+        raise BadCandidates(
+            f"candidates: there are {len(entries)}, and a request may have {MOST_SENT}; send those of one issue, or use "
+            "`runoff select` on the service's machine"
+        )
+    found = [_sent(entry, f"candidates[{place}]") for place, entry in enumerate(entries)]
+    return _of_one_issue(found, instance, "`instance`", "candidates", "send some, or leave the field out")
+
+
+def _of_one_issue(found: list[Prediction], instance: str | None, option: str, where: str, how: str) -> list[Prediction]:
+    """Those of an Issue, numbered. option: what names the Issue. where they are looked for, and how to give some."""
     instances = sorted({each.instance for each in found if each.instance is not None})
     if instance is None and len(instances) > 1:
         shown = ", ".join(instances[:_SHOWN]) + (", …" if len(instances) > _SHOWN else "")
-        raise BadCandidates(f"there are predictions for {len(instances)} issues ({shown}); name one with --instance")
+        raise BadCandidates(f"there are predictions for {len(instances)} issues ({shown}); name one with {option}")
     wanted = [each for each in found if instance is None or each.instance in (None, instance)]
     if not wanted:
-        where = ", ".join(map(str, places))
         missing = f"no prediction for {instance}" if instance is not None and instances else "no patch"
-        raise BadCandidates(f"{where}: {missing}; give .diff or .patch files, or predictions (.jsonl, .json)")
+        raise BadCandidates(f"{where}: {missing}; {how}")
     return list(_numbered(wanted))
 
 
@@ -108,22 +129,55 @@ def _json(data: bytes, where: str) -> Any:
         raise BadCandidates(f"{where} is not JSON: {error}") from error
 
 
-def _prediction(data: Any, where: str, stem: str) -> Prediction:
+def _sent(data: Any, where: str) -> Prediction:
+    if not isinstance(data, Mapping) or not data.keys() & {"patch", "model_patch"}:
+        raise BadCandidates(
+            f"{where} holds no patch; send objects with source and patch, or with instance_id, model_name_or_path and "
+            "model_patch"
+        )
+    if "model_patch" in data:
+        read = _prediction(data, where, None)
+    else:
+        if others := sorted(data.keys() - {"source", "patch"}):
+            raise BadCandidates(f"{where} has a field {others[0]!r}; send source and patch, and nothing else")
+        source, patch = _texts(data, where, {"source": str, "patch": str}, {})
+        read = Prediction(source, _patch(patch, where))
+    if _SURROGATE.search(read.source):
+        raise BadCandidates(f"{where}: the source {read.source!r} is no Unicode text")
+    if b"\0" in read.patch:
+        raise BadCandidates(f"{where}: the patch holds NUL bytes; `git diff --binary` writes such changes as text")
+    if _CONVERTED.search(read.patch):
+        raise BadCandidates(
+            f"{where}: git's own lines of the patch end in CRLF, so that something has changed its line ends; send it as git "
+            "wrote it"
+        )
+    return read
+
+
+def _prediction(data: Any, where: str, stem: str | None) -> Prediction:
+    """stem: the source where the prediction names none; None: it must."""
     if not isinstance(data, Mapping):
         raise BadCandidates(f"{where} is no object; a prediction has instance_id, model_name_or_path and model_patch")
-    for name in ("instance_id", "model_patch"):
-        if name not in data:
+    kinds = {"instance_id": str, "model_patch": str | None, "model_name_or_path": str}
+    instance, patch, source = _texts(data, where, kinds, {} if stem is None else {"model_name_or_path": stem})
+    return Prediction(source, _patch(patch or "", where), instance)
+
+
+def _texts(data: Mapping[str, Any], where: str, kinds: Mapping[str, Any], missing: Mapping[str, str]) -> Iterator[Any]:
+    """The fields of an object, each of its kind. missing: what stands for those that it lacks."""
+    for name in kinds:
+        if name not in data and name not in missing:
             has = ", ".join(map(str, list(data)[:_SHOWN])) or "nothing"
             raise BadCandidates(f"{where} has no {name} (it has {has})")
-    instance, patch, source = data["instance_id"], data["model_patch"], data.get("model_name_or_path", stem)
-    for name, value, kinds in (
-        ("instance_id", instance, str),
-        ("model_patch", patch, str | None),
-        ("model_name_or_path", source, str),
-    ):
-        if not isinstance(value, kinds):
+    for name, kind in kinds.items():
+        value = data.get(name, missing.get(name))
+        if not isinstance(value, kind):
             raise BadCandidates(f"{where}: {name} must be a text, and is {type(value).__name__}")
-    written = (patch or "").encode("utf-8", "surrogatepass")
+        yield value
+
+
+def _patch(text: str, where: str) -> bytes:
+    written = text.encode("utf-8", "surrogatepass")
     if len(written) > LARGEST:
         raise BadCandidates(f"{where}: the patch is larger than a patch may be ({LARGEST >> 20} MiB)")
-    return Prediction(source, _whole(written), instance)
+    return _whole(written)

@@ -15,7 +15,7 @@ import contextlib
 import math
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import ExitStack, aclosing
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
@@ -38,7 +38,19 @@ from agents.request import Request
 from agents.runoff import comparisons, questions, restore, written_tests
 from agents.settings import Settings
 from agents.suite import recall_ballots, run_suite
-from memory import OPENED, SELECTION, Amounts, Budget, Event, Journal, Ledger, LimitExceeded, Runs, Store, StoreUnusable
+from memory import (
+    OPENED,
+    SELECTION,
+    Amounts,
+    Budget,
+    Event,
+    Journal,
+    LimitExceeded,
+    Runs,
+    Store,
+    StoreUnusable,
+    open_teller,
+)
 from selection import Candidate, Provenance, Verdict
 from workspaces import PatchError, patched_files
 
@@ -97,10 +109,17 @@ async def resolve(
     goes_on = journal.last(OPENED) is not None
     journal.append(OPENED, {"run": run_id, "repo": str(request.repo)})
     evidence = Evidence()
-    with ExitStack() as opened:
+    async with AsyncExitStack() as opened:
         try:
-            ledger = opened.enter_context(
-                Ledger(store, run_id, budget, url=settings.ledger, wall_used_s=journal.worked_s())
+            ledger = await opened.enter_async_context(
+                open_teller(
+                    store,
+                    run_id,
+                    budget,
+                    url=settings.ledger,
+                    wait_s=settings.ledger_s,
+                    wall_used_s=journal.worked_s(),
+                )
             )
             async with live_run(run_id, request, settings, store, journal, ledger, evidence) as live:
                 live.person = ask
@@ -120,7 +139,7 @@ async def resolve(
         except BaseException:
             journal.append("run.interrupted", {})
             raise
-        verdict = evidence.verdict(stopped=why, bill=ledger.final_bill(), notes=failed_calls(journal))
+        verdict = evidence.verdict(stopped=why, bill=await ledger.final_bill(), notes=failed_calls(journal))
     winner = evidence.candidates.get(verdict.winner or "")
     patch = winner.patch if winner else b""
     digest = store.files.put(patch) if winner else None
@@ -222,7 +241,7 @@ async def wave(state: State, runtime: Runtime[LiveRun]) -> State:
     if state.get("samples") == 0:
         return {}  # an earlier process had decided to stop, and went no further
     found, search_s = list(state.get("found", [])), state.get("search_s", 0.0)
-    tries = int(min(state.get("samples") or first_wave(live), live.ledger.left("candidates", "repair")))
+    tries = int(min(state.get("samples") or first_wave(live), await live.ledger.left("candidates", "repair")))
     started = reported = time.monotonic()
     async with held(live, "repair", Amounts(candidates=tries)) as stage:
         wall_s = min(WAVE_S, live.ledger.wall_left_s("repair"), stage.room_s / 2)
@@ -268,7 +287,7 @@ async def _gather(live: LiveRun) -> None:
 
 async def decide(state: State, runtime: Runtime[LiveRun]) -> State:
     """Another wave, or the end."""
-    decision = next_wave(
+    decision = await next_wave(
         runtime.context,
         found=state["found"],
         elapsed_s=state["search_s"],

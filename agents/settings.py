@@ -50,6 +50,7 @@ class Settings(BaseSettings):
         description="redis://HOST:PORT/DB: where processes of several hosts keep the account of a Run; none: in the state "
         "directory, for those of this machine",
     )
+    ledger_s: float = Field(20.0, gt=0, description="how long that server may take to answer")
     workers: int = Field(
         default_factory=lambda: max(1, len(os.sched_getaffinity(0))),
         ge=1,

@@ -6,20 +6,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from fastapi import Depends, FastAPI, Header, HTTPException, Query, Response
-from fastapi.responses import JSONResponse
+from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 from sse_starlette.sse import EventSourceResponse
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request as HttpRequest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from agents.request import NotAllowed, Request
+from agents.errors import BadCandidates
+from agents.predictions import MOST_SENT, sent_predictions
+from agents.request import Given, NotAllowed, Request
 from agents.resolve import resolve
 from agents.settings import Settings
 from api.errors import BAD_INPUT
@@ -27,8 +31,34 @@ from memory import Journal, RunRecord, Runs, Store, UnknownRun
 from selection import NEITHER, Question
 
 FOLLOW_S = 1.0  # between two looks at a Run of another process
+LARGEST_BODY = 16 << 20  # bytes of a request
 _bearer = HTTPBearer(auto_error=False)
 _LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
+
+
+class Posted(Request):
+    """A Request as callers send it: with the patches themselves, of which the Run's own has the digests."""
+
+    candidates: tuple[Any, ...] = Field(
+        (),
+        description=f"choose among these patches, {MOST_SENT} at most; nothing is generated. Objects with `source` and `patch` "
+        "(in git's format), or predictions of SWE-bench: `instance_id`, `model_name_or_path`, `model_patch`",
+        examples=[[{"source": "somebody", "patch": "diff --git …"}]],
+    )
+    instance: str | None = Field(None, description="the issue's instance_id, where the predictions are for several")
+
+    @model_validator(mode="after")
+    def _some_candidates(self) -> Self:
+        if not self.candidates and ("candidates" in self.model_fields_set or self.instance is not None):
+            raise ValueError("candidates: there are none; send some, or leave candidates and instance out")
+        return self
+
+    def given(self, store: Store) -> Request:
+        """The Request with its patches in the file store. Raises BadCandidates, StoreUnusable."""
+        sent = sent_predictions(self.candidates, self.instance) if self.candidates else []
+        given = [Given(source=each.source, sample=each.sample, patch=store.files.put(each.patch)) for each in sent]
+        fields = self.model_dump(exclude={"candidates", "instance"})
+        return Request(**fields, candidates=tuple(given))
 
 
 class RunView(BaseModel):
@@ -69,10 +99,10 @@ class Service:
         self._news = asyncio.Condition()
         self._waiting: dict[str, tuple[Question, asyncio.Future[int | None]]] = {}
 
-    def start(self, request: Request) -> str:
-        """Create a Run and let it work in the background. Raises NotAllowed."""
-        request.refuse_programs(self.settings)
-        request = request.complete(self.settings)
+    async def start(self, posted: Posted) -> str:
+        """Create a Run and let it work in the background. Raises NotAllowed, BadCandidates."""
+        posted.refuse_programs(self.settings)
+        request = (await asyncio.to_thread(posted.given, self.store)).complete(self.settings)
         run_id = Runs(self.store).create(request.model_dump(mode="json"))
         task = asyncio.create_task(self._work(run_id, request), name=f"run {run_id}")
         self._tasks.add(task)
@@ -163,6 +193,35 @@ class Service:
         )
 
 
+class BodyLimit:
+    """Reads no more of a request than a service should hold in memory, whoever sends it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        read = 0
+
+        async def limited() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > LARGEST_BODY:
+                raise HTTPException(
+                    413,
+                    f"the request is larger than {LARGEST_BODY >> 20} MiB; send fewer or smaller candidates, or use `runoff "
+                    "select` on the service's machine",
+                )
+            return message
+
+        await self._app(scope, limited, send)
+
+
+def _refusal(status: int, detail: Any) -> Response:
+    """What was sent may be in it, in any characters; but never the whole of a large request."""
+    return Response(json.dumps({"detail": detail}), status, media_type="application/json")
+
+
 def create_app(settings: Settings, *, token: str, hosts: list[str] | None = None) -> FastAPI:
     """The application. `token`: what callers must send as a bearer token, on loopback as well: other users of this machine
     reach that, too, and a Run works with the rights of this one."""
@@ -187,22 +246,19 @@ def create_app(settings: Settings, *, token: str, hosts: list[str] | None = None
     # A page in a browser must not be able to reach the service under a name that it controls.
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts or _LOOPBACK)
 
-    @app.exception_handler(UnknownRun)
-    async def unknown(_: HttpRequest, error: Exception) -> Response:
-        return JSONResponse({"detail": str(error)}, 404)
+    app.add_middleware(BodyLimit)
 
-    @app.exception_handler(NotAllowed)
-    async def not_allowed(_: HttpRequest, error: Exception) -> Response:
-        return JSONResponse({"detail": str(error)}, 422)
+    @app.exception_handler(RequestValidationError)
+    async def not_valid(_: HttpRequest, error: RequestValidationError) -> Response:
+        return _refusal(422, [{name: each[name] for name in ("type", "loc", "msg")} for each in error.errors()])
 
-    @app.exception_handler(NotAsked)
-    async def not_asked(_: HttpRequest, error: Exception) -> Response:
-        return JSONResponse({"detail": str(error)}, 409)
+    for kind, status in ((UnknownRun, 404), (NotAllowed, 422), (BadCandidates, 422), (NotAsked, 409)):
+        app.add_exception_handler(kind, lambda _, error, status=status: _refusal(status, str(error)))
 
     @app.post("/v1/runs", status_code=202)
-    async def start(request: Request, http: HttpRequest) -> RunView:
+    async def start(posted: Posted, http: HttpRequest) -> RunView:
         service: Service = http.app.state.service
-        return service.view(Runs(service.store).find(service.start(request)))
+        return service.view(Runs(service.store).find(await service.start(posted)))
 
     @app.get("/v1/runs")
     async def runs(http: HttpRequest, limit: Annotated[int, Query(ge=1, le=500)] = 50) -> list[RunView]:

@@ -62,7 +62,7 @@ from agents.trajectory import Limits, ModelPolicy, Prefix, Shared, Source
 from benchmarks.overhead_mini import ISSUE, answer, resident_mb, spread
 from benchmarks.scheduler import exponent
 from executor import Slots
-from memory import Budget, Journal, Ledger, Runs, Store
+from memory import Budget, Journal, Ledger, Runs, Store, Teller
 from workspaces import Live, Repositories, Sandbox, SandboxSpec, Workspace, Workspaces, find_interpreter
 from workspaces.sandbox.bubblewrap import Bubblewrap
 
@@ -173,7 +173,7 @@ async def wave(turns: int, at_once: int, *, first: str = "", profile: cProfile.P
         async def start(workspace: Workspace) -> Sandbox:
             return await provider.start(SandboxSpec(workspace.path, readonly=interpreter.readonly))
 
-        account = Account(Ledger(store, run_id, Budget.parse("tokens=1000M")), journal)
+        account = Account(Teller(Ledger(store, run_id, Budget.parse("tokens=1000M"))), journal)
         together = AllTogether(turns, at_once, first=first, profile=profile)
         claim(state / "record", run_id)
         model = Recorder(Recalling(Metered(together, account), journal), state / "record")

@@ -21,7 +21,7 @@ sys.path[0] = str(Path(__file__).parents[1])  # not this folder, in which select
 from agents.models import Account, Admission, Model, ModelRequest, Usage
 from agents.models.load import open_model
 from agents.settings import Settings
-from memory import Budget, Journal, Ledger, Runs, Store
+from memory import Budget, Journal, Ledger, Runs, Store, Teller
 
 ANSWER = 40  # tokens of each answer
 
@@ -59,7 +59,7 @@ async def trajectory(
 async def measure(options: argparse.Namespace, way: str) -> str:
     with tempfile.TemporaryDirectory() as state, Store.open(Path(state)) as store:
         run = Runs(store).create({})
-        account = Account(Ledger(store, run, Budget(tokens=10**9)), Journal(store, run))
+        account = Account(Teller(Ledger(store, run, Budget(tokens=10**9))), Journal(store, run))
         model = await open_model(options.model, Settings(), account, base_url=options.base_url)
         admission = Admission(lambda: model.load("i"))
         prefix = f"issue {secrets.token_hex(8)}\n" + "def parse(text): return text\n" * (options.prefix // 8)

@@ -17,7 +17,8 @@ _INTRODUCTION = """# Command line
 Made by `python docs/make_cli.py` from each command's `--help`.
 
 Settings come from the command line, else from the environment (`RUNOFF_STATE_DIR`, `RUNOFF_SANDBOX`, `RUNOFF_IMAGE`,
-`RUNOFF_IMAGES`, `RUNOFF_PYTHON`, `RUNOFF_USE_REPOSITORY_VENV`, `RUNOFF_BUDGET`, `RUNOFF_LEDGER`, `RUNOFF_WORKERS`,
+`RUNOFF_IMAGES`, `RUNOFF_PYTHON`, `RUNOFF_USE_REPOSITORY_VENV`, `RUNOFF_BUDGET`, `RUNOFF_LEDGER`, `RUNOFF_LEDGER_S`,
+`RUNOFF_WORKERS`,
 `RUNOFF_MODEL`, `RUNOFF_BASE_URL`, `RUNOFF_VLLM`, …), else from `OPENAI_BASE_URL`, else from `$XDG_CONFIG_HOME/runoff/config.toml`
 (`sandbox = "docker"`), else from the defaults. A model's key comes from `OPENAI_API_KEY` alone.
 """

@@ -4,6 +4,7 @@ store = Store.open(state_dir)           one SQLite file, shared by all processes
 run_id = Runs(store).create(request)    a row for each Run; everything else about it derives from its Journal
 journal = Journal(store, run_id)        append-only events
 ledger = Ledger(store, run_id, budget)  reserve before, settle after: settled + reserved <= budget, always (SQLite or Redis)
+teller = open_teller(store, run_id, …)  the same Ledger for the tasks of an event loop, which a slow server must not hold up
 bill_of(journal.events())               what the Run cost, from its Journal alone
 digest = store.files.put(data)          content-addressed bytes (patches, logs)
 Cache(path)                             bytes by key, bounded: what is lost is made again
@@ -28,6 +29,7 @@ from memory.ledger import SELECTION, Ledger, Reservation
 from memory.processes import process_started
 from memory.runs import RunRecord, Runs
 from memory.store import Store
+from memory.teller import Teller, open_teller
 
 __all__ = [
     "OPENED",
@@ -51,8 +53,10 @@ __all__ = [
     "Runs",
     "Store",
     "StoreUnusable",
+    "Teller",
     "UnknownRun",
     "bill_of",
+    "open_teller",
     "process_started",
     "write_whole",
 ]

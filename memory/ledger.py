@@ -23,12 +23,13 @@ from typing import Self
 from memory.bill import BILLED, SETTLED, Bill, bill_of, spends_of
 from memory.book import ALL_LEFT, Book, Spend, SqliteBook, fits
 from memory.budget import KINDS, NO_LIMIT, Amounts, Budget, Units
-from memory.errors import LedgerUnusable, LimitExceeded
+from memory.errors import LedgerUnusable, LimitExceeded, StoreUnusable
 from memory.journal import Journal
-from memory.redis_book import RedisBook
+from memory.redis_book import WAIT_S, RedisBook
 from memory.store import Store
 
 SELECTION = "selection"  # the stage whose share is set aside from the start
+LEFT_OPEN = "reservations.left"  # their ids; who reserved them could not tell the book, and is done
 SELECTION_PERCENT = 15  # of wall and sandbox seconds: enough to re-run the tests for the finalists
 _OTHERS = {"sandbox_s": 100 - SELECTION_PERCENT, "tokens": 100 - SELECTION_PERCENT, "usd": 100 - SELECTION_PERCENT}
 
@@ -46,22 +47,33 @@ class Ledger:
     """The account of one Run within one Budget.
 
     url: of the Redis that keeps the book; the Store does without one. store: None on a host that does not keep the Run's
-    Journal; what is settled there, the Journal is told by the Ledger of the host that does. wall_used_s: by processes
-    before. Raises StoreUnusable, LedgerUnusable, as every method does.
+    Journal; what is settled there, the Journal is told by the Ledger of the host that does. wait_s: how long that Redis may
+    take to answer. wall_used_s: by processes before. Raises StoreUnusable, LedgerUnusable, as every method does.
     """
 
     def __init__(
-        self, store: Store | None, run_id: str, budget: Budget, *, url: str | None = None, wall_used_s: float = 0.0
+        self,
+        store: Store | None,
+        run_id: str,
+        budget: Budget,
+        *,
+        url: str | None = None,
+        wait_s: float = WAIT_S,
+        wall_used_s: float = 0.0,
     ) -> None:
         self.budget = budget
         self._started = time.monotonic() - wall_used_s
         self._journal = Journal(store, run_id) if store is not None else None
-        self._book = _book(store, run_id, url)
+        self._book = _book(store, run_id, url, wait_s)
         self._open: set[str] = set()
         self._least: dict[str, int] = {}
-        self._agree()
-        self._book.open(restored=self._journal is not None)
-        self._book.release_the_dead()
+        try:
+            self._agree()
+            self._book.open(restored=self._journal is not None)
+            self._book.release_the_dead()
+        except BaseException:
+            self._book.close()
+            raise
 
     @property
     def wall_used_s(self) -> float:
@@ -84,16 +96,17 @@ class Ledger:
             if each:
                 self._least[kind] = min(each, self._least.get(kind, each))
         id = secrets.token_hex(8)
+        self._open.add(id)  # it may be granted although its answer is lost
         answer = self._book.reserve(id, stage, asked, caps)
         if answer.granted is None and self._book.release_the_dead():
             answer = self._book.reserve(id, stage, asked, caps)
         if answer.granted is None:
+            self._open.discard(id)
             lacks = next(
                 place for place in range(len(KINDS)) if not fits(asked[place], answer.used[place], caps[place])
             )
             limit, used = (Amounts.of_units(each).as_dict()[KINDS[lacks]] for each in (caps, answer.used))
             raise LimitExceeded(KINDS[lacks], limit, used, stage)
-        self._open.add(id)
         return Reservation(id, stage, Amounts.of_units(answer.granted))
 
     def settle(self, reservation: Reservation, spent: Amounts) -> None:
@@ -147,7 +160,9 @@ class Ledger:
         try:
             for id in tuple(self._open):
                 self._book.release(id)
-        except LedgerUnusable as error:  # the next Ledger of the Run does it
+        except (LedgerUnusable, StoreUnusable) as error:  # the next Ledger of the Run does it
+            if self._journal is not None and isinstance(error, LedgerUnusable):
+                self._journal.append(LEFT_OPEN, {"ids": sorted(self._open)})
             logging.getLogger(__name__).warning("reservations are left: %s", error)
         finally:
             self._book.close()
@@ -170,6 +185,9 @@ class Ledger:
             self._tell(booked[id])
         for id in journaled.keys() - booked.keys():
             self._book.settle(journaled[id])
+        for event in self._journal.of_kind(LEFT_OPEN):
+            for id in set(event.data["ids"]) - journaled.keys():
+                self._book.release(id)
 
     def _tell(self, spend: Spend) -> None:
         if self._journal is not None:
@@ -184,9 +202,9 @@ class Ledger:
         return limit if stage == SELECTION else limit * (100 - SELECTION_PERCENT) / 100
 
 
-def _book(store: Store | None, run_id: str, url: str | None) -> Book:
+def _book(store: Store | None, run_id: str, url: str | None, wait_s: float) -> Book:
     if url is not None:
-        return RedisBook(url, run_id)
+        return RedisBook(url, run_id, wait_s=wait_s)
     if store is None:
         raise ValueError("a ledger without a Store needs the address of a Redis")
     return SqliteBook(store, run_id)

@@ -18,6 +18,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable
+from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -32,20 +33,30 @@ if TYPE_CHECKING:
 
 LEASE_S = 60.0
 _KEEP_S = 7 * 24 * 3600  # after the last sign of life; the Journal has it all
-_WAIT_S = 5.0  # for an answer; then the step is sent again
+WAIT_S = 20.0  # for an answer, in which a step is sent so many times:
 _TRIES = 4
 _T = TypeVar("_T")
 
 
 class RedisBook:
     """url: redis://, rediss:// or unix://, a password in it is never shown. lease_s: how long a process that says nothing
-    counts as alive. owner: another name than this process's own, for one that stands for a process elsewhere."""
+    counts as alive. owner: another name than this process's own, for one that stands for a process elsewhere. wait_s: how
+    long the server may take to answer; once it did not, as long again nobody else waits for it."""
 
     def __init__(
-        self, url: str, run_id: str, *, lease_s: float = LEASE_S, prefix: str = "runoff", owner: str | None = None
+        self,
+        url: str,
+        run_id: str,
+        *,
+        lease_s: float = LEASE_S,
+        prefix: str = "runoff",
+        owner: str | None = None,
+        wait_s: float = WAIT_S,
     ) -> None:
         self._where = _without_password(url)
-        self._client = _client(url, self._where)
+        self._client = _client(url, self._where, wait_s / _TRIES)
+        self._wait_s = wait_s
+        self._silent_until = 0.0
         self._run_id = run_id
         self._lease_ms = round(lease_s * 1000)
         self._owner = owner or this_process()
@@ -126,18 +137,32 @@ class RedisBook:
         return self._ask(lambda: self._client.register_script(script)(keys=self._keys, args=list(arguments)))
 
     def _ask(self, step: Callable[[], _T]) -> _T:
-        from redis import RedisError
+        from redis import RedisError, TimeoutError
 
+        if monotonic() < self._silent_until:
+            raise self._unusable(self._no_answer)
         try:
-            return step()
+            answer = step()
+        except TimeoutError as error:
+            self._silent_until = monotonic() + self._wait_s
+            raise self._unusable(self._no_answer) from error
         except RedisError as error:
-            raise LedgerUnusable(
-                f"the ledger at {self._where} cannot be used: {error}; see to that server, or do without RUNOFF_LEDGER; a "
-                f"run that has not ended goes on with `runoff resume {self._run_id}`"
-            ) from error
+            raise self._unusable(str(error)) from error
+        self._silent_until = 0.0
+        return answer
+
+    @property
+    def _no_answer(self) -> str:
+        return f"it did not answer within {self._wait_s:g} s (RUNOFF_LEDGER_S)"
+
+    def _unusable(self, why: str) -> LedgerUnusable:
+        return LedgerUnusable(
+            f"the ledger at {self._where} cannot be used: {why}; see to that server, or do without RUNOFF_LEDGER; a "
+            f"run that has not ended goes on with `runoff resume {self._run_id}`"
+        )
 
 
-def _client(url: str, where: str) -> Redis:
+def _client(url: str, where: str, wait_s: float) -> Redis:
     try:
         from redis import Redis
         from redis.backoff import ExponentialBackoff
@@ -147,7 +172,7 @@ def _client(url: str, where: str) -> Redis:
     retry = Retry(ExponentialBackoff(cap=1.0, base=0.05), _TRIES - 1)
     try:
         return Redis.from_url(
-            url, decode_responses=True, socket_timeout=_WAIT_S, socket_connect_timeout=_WAIT_S, retry=retry
+            url, decode_responses=True, socket_timeout=wait_s, socket_connect_timeout=wait_s, retry=retry
         )
     except ValueError as error:
         raise LedgerUnusable(f"the ledger's address {where} cannot be used: {error}") from error

@@ -6,14 +6,14 @@ twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Any
 
 from agents.models.secrets import Secrets
 from agents.models.turn import ModelAnswer, ModelRequest, Prices, Usage, request_hash, size_of
-from memory import Amounts, Journal, Ledger
+from memory import Amounts, Journal, Teller
 
 CALLED = "model.called"  # a call that was answered and settled
 FAILED = "model.failed"  # a call that was not; what had come is settled all the same
@@ -48,7 +48,7 @@ class Account:
 
     def __init__(
         self,
-        ledger: Ledger,
+        ledger: Teller,
         journal: Journal,
         *,
         prices: Prices | None = None,
@@ -60,8 +60,8 @@ class Account:
         self._secrets = secrets or Secrets()
         self._tokens_per_byte: float | None = None
 
-    @contextmanager
-    def call(self, request: ModelRequest, *, model: str, endpoint: str, attempt: int) -> Iterator[Spend]:
+    @asynccontextmanager
+    async def call(self, request: ModelRequest, *, model: str, endpoint: str, attempt: int) -> AsyncIterator[Spend]:
         """Hold the tokens of one call while it is made; the caller puts the answer into the Spend.
 
         Raises LimitExceeded before the call when they do not fit the budget.
@@ -69,7 +69,7 @@ class Account:
         size = size_of(request)
         spend = Spend(self._estimate(size))
         most = Usage(spend.estimate, request.n * request.max_tokens)
-        reservation = self._ledger.reserve(request.stage, self._amounts(most))
+        reservation = await self._ledger.reserve(request.stage, self._amounts(most))
         about = {
             "stage": request.stage,
             "trajectory": request.trajectory,
@@ -84,19 +84,21 @@ class Account:
         except BaseException as error:
             usage = spend.partial()
             if usage is None:
-                self._ledger.release(reservation)
+                await self._ledger.release(reservation)
             else:
-                self._ledger.settle(reservation, self._amounts(usage))
+                await self._ledger.settle(reservation, self._amounts(usage))
             why = {"error": type(error).__name__, "why": self._secrets.clean(" ".join(str(error).split()))}
             self._journal.append(FAILED, about | why | self._figures(usage, monotonic() - started))
             raise
         answer = spend.answer
         assert answer is not None, "a call that ended well has an answer"
-        self._ledger.settle(reservation, self._amounts(answer.usage))
-        self._learn(answer.usage, size)
-        self._journal.append(
-            CALLED, about | self._figures(answer.usage, answer.seconds) | self._content(request, answer, model)
-        )
+        try:
+            await self._ledger.settle(reservation, self._amounts(answer.usage))
+        finally:  # whatever ends the task: it was paid for
+            self._learn(answer.usage, size)
+            self._journal.append(
+                CALLED, about | self._figures(answer.usage, answer.seconds) | self._content(request, answer, model)
+            )
 
     def _content(self, request: ModelRequest, answer: ModelAnswer, model: str) -> dict[str, Any]:
         return {

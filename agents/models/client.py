@@ -110,7 +110,7 @@ class ServedModel:
     async def _ask(
         self, endpoint: Endpoint, request: ModelRequest, attempt: int, on_delta: OnDelta | None
     ) -> ModelAnswer:
-        with self._account.call(request, model=self.name, endpoint=endpoint.name, attempt=attempt) as spend:
+        async with self._account.call(request, model=self.name, endpoint=endpoint.name, attempt=attempt) as spend:
             assembly = Assembly()
             spend.partial = lambda: assembly.spent(spend.estimate)
             spend.answer = await endpoint.call(

@@ -33,7 +33,7 @@ class Metered:
 
     async def complete(self, request: ModelRequest, *, on_delta: OnDelta | None = None) -> ModelAnswer:
         """The answer, its texts in one piece each. Raises ModelError, LimitExceeded."""
-        with self._account.call(request, model=self.name, endpoint=self._inner.endpoint, attempt=1) as spend:
+        async with self._account.call(request, model=self.name, endpoint=self._inner.endpoint, attempt=1) as spend:
             spend.answer = await self._inner.answer(request)
         if on_delta is not None:
             for index, choice in enumerate(spend.answer.choices):

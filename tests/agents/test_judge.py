@@ -12,7 +12,7 @@ from agents.judge.judge import VOTES
 from agents.judge.letters import probabilities
 from agents.models import Account, Choice, Metered, ModelRequest, Scripted, TokenLogprob
 from agents.models.scripted import Said
-from memory import Budget, Journal, Ledger, Runs, Store
+from memory import Budget, Journal, Ledger, Runs, Store, Teller
 from selection import Question, QuestionAnswer
 
 QUESTION = Question("price(1)", (QuestionAnswer("2", ("a",)), QuestionAnswer("1", ("b",))))
@@ -26,7 +26,7 @@ class Court:
         run = Runs(store).create({})
         self.journal = Journal(store, run)
         self.ledger = Ledger(store, run, Budget.parse("tokens=1000000"))
-        account = Account(self.ledger, self.journal)
+        account = Account(Teller(self.ledger), self.journal)
 
         def answer(request: ModelRequest) -> Said:
             self.asked.append(request)

@@ -11,7 +11,7 @@ import pytest
 from agents.localise import Snippet
 from agents.models import Account, Metered, ModelRequest, Scripted
 from agents.opinion import Opinion
-from memory import Budget, Journal, Ledger, Runs, Store
+from memory import Budget, Journal, Ledger, Runs, Store, Teller
 from tests.api.conftest import Runoff, commit
 from tests.api.test_model_resolve import MAILROOM, repository
 
@@ -40,7 +40,7 @@ async def test_the_figures_of_files_are_read_and_the_rest_is_left_out(
     with Store.open(tmp_path) as store:
         run = Runs(store).create({})
         ledger = Ledger(store, run, Budget.parse("tokens=1M"))
-        model = Metered(Scripted(script), Account(ledger, Journal(store, run)))
+        model = Metered(Scripted(script), Account(Teller(ledger), Journal(store, run)))
         assert await Opinion(model, run_id=run, answer_tokens=500)("b is wrong", SNIPPETS) == found
         assert ledger.bill().stages["localise"].tokens > 0
     text = str(asked[0].messages[-1]["content"])

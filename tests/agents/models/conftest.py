@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agents.models import Account, Delta, Endpoint, ModelRequest, Patience, Prices, Retry, ServedModel
-from memory import Amounts, Budget, Journal, Ledger, Runs, Store
+from memory import Amounts, Budget, Journal, Ledger, Runs, Store, Teller
 
 QUICK = Retry(losses=3, patience_s=5, first_s=0.01, longest_s=0.05)
 
@@ -23,7 +23,7 @@ class Books:
     account: Account = field(init=False)
 
     def __post_init__(self) -> None:
-        self.account = Account(self.ledger, self.journal, prices=Prices(1.0, 10.0, 0.1))
+        self.account = Account(Teller(self.ledger), self.journal, prices=Prices(1.0, 10.0, 0.1))
 
     @property
     def spent(self) -> Amounts:

@@ -16,7 +16,7 @@ from agents.models.scripted import Said as Script
 from agents.testrun import TestCommand
 from agents.tools import SPECS, PytestTests
 from agents.trajectory import Ended, Limits, Prefix, Shared, open_workbench, run_trajectory
-from memory import Budget, Journal, Ledger, Runs, Store
+from memory import Budget, Journal, Ledger, Runs, Store, Teller
 from tests.api.conftest import commit, git
 from tests.lean import lean_python
 from tests.workspaces.conftest import live, state  # noqa: F401  (fixtures)
@@ -97,7 +97,7 @@ async def open_bench(state: Path, live: Live, tmp_path: Path) -> AsyncIterator[O
                     limits=Limits(),
                 )
 
-            account = Account(Ledger(store, run_id, Budget.parse(budget)), journal)
+            account = Account(Teller(Ledger(store, run_id, Budget.parse(budget))), journal)
             return Bench(store, journal, saver, make, account)
 
         yield open_it
