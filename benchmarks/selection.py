@@ -10,7 +10,9 @@ resolved: the share of a pool's issues whose chosen patch is right. random: the 
 empty and broken ones included. oracle: the share of issues with a right patch. gap_recovered: (resolved - random) / (oracle -
 random). low, high: 95 % of 1,000 bootstrap samples of the issues. ece: expected calibration error of the chosen one's
 probability, in bins of a tenth, once it was fitted to how the pool's choices of the other folds turned out; ece_as_it_comes:
-without that fit.
+without that fit; ece_by_chance: the mean and 95th percentile of what it would be if every fitted probability were true, since
+of so few choices it is never 0. together: where one program is right, the share of the pool's other programs
+for the issue that are right too (by most of its patches).
 
 What each selector may know:
   first, shortest, the majorities, the medoids   the issue's patches
@@ -157,6 +159,7 @@ def measure(pool: Sequence[Lineup], selectors: Mapping[str, Selector]) -> dict[s
         "systems": len({source for each in pool for source in each.records}),
         "random": round(float(random), 4),
         "oracle": round(float(oracle), 4),
+        "together": together(pool),
         "selectors": {},
     }
     for name, selector in selectors.items():
@@ -178,7 +181,8 @@ def measure(pool: Sequence[Lineup], selectors: Mapping[str, Selector]) -> dict[s
         ]
         if given:
             row["ece_as_it_comes"] = calibration([(said, was) for _, said, was in given])["ece"]
-            row |= calibration(fitted(given))
+            true = fitted(given)
+            row |= calibration(true) | {"ece_by_chance": by_chance([said for said, _ in true])}
         found["selectors"][name] = row
     return found
 
@@ -206,6 +210,28 @@ def calibration(given: Sequence[tuple[float, bool]]) -> dict[str, Any]:
     return {"ece": round(error, 4), "reliability": diagram}
 
 
+def by_chance(chances: Sequence[float]) -> list[float]:
+    """The ece of true probabilities: mean and 95th percentile of simulated outcomes."""
+    said = np.array(chances)
+    off = np.random.default_rng(0).random((SAMPLES, len(said))) < said
+    bins = np.minimum(BINS - 1, (said * BINS).astype(int))
+    errors = sum(abs((off - said)[:, bins == number].sum(1)) for number in range(BINS)) / len(said)
+    return [round(float(errors.mean()), 4), round(float(np.percentile(errors, 95)), 4)]
+
+
+def together(pool: Sequence[Lineup]) -> float | None:
+    """Of issues with a right program and another one, the mean share of right ones among the others."""
+    found = []
+    for each in pool:
+        of: dict[str, list[bool]] = {}
+        for does, was in zip(each.field.edits, each.right, strict=True):
+            of.setdefault(does.key, []).append(was)
+        right = sum(statistics.fmean(labels) >= 0.5 for labels in of.values())
+        if right and len(of) > 1:
+            found.append((right - 1) / (len(of) - 1))
+    return round(statistics.fmean(found), 4) if found else None
+
+
 def _middle(values: Any) -> list[float]:
     return [round(float(each), 4) for each in np.percentile(values, [2.5, 97.5])]
 
@@ -214,7 +240,8 @@ def show(summary: Mapping[str, Any]) -> None:
     for name, pool in summary["pools"].items():
         print(
             f"\n{name}: {pool['issues']} issues, {pool['systems']} systems, "
-            f"random {100 * pool['random']:.1f} %, oracle {100 * pool['oracle']:.1f} %"
+            f"random {100 * pool['random']:.1f} %, oracle {100 * pool['oracle']:.1f} %, "
+            f"together {pool['together']}"
         )
         for selector, row in pool["selectors"].items():
             low, high = row["resolved_low_high"]
@@ -222,7 +249,7 @@ def show(summary: Mapping[str, Any]) -> None:
             print(
                 f"  {selector:34}{100 * row['resolved']:6.1f} % ({100 * low:.1f} to {100 * high:.1f})"
                 f"{100 * row['gap_recovered']:8.0f} % of the gap ({100 * least:.0f} to {100 * most:.0f})"
-                + (f"   ECE {row['ece']:.3f}, as it comes {row['ece_as_it_comes']:.3f}" if "ece" in row else "")
+                + (f"   {_errors(row)}" if "ece" in row else "")
             )
     print("\nreliability in each pool: probability said, share right, choices")
     for name, pool in summary["pools"].items():
@@ -232,6 +259,11 @@ def show(summary: Mapping[str, Any]) -> None:
                 print(f"  {name}, {selector}: {said}")
 
 
+def _errors(row: Mapping[str, Any]) -> str:
+    mean, most = row["ece_by_chance"]
+    return f"ECE {row['ece']:.3f} (by chance {mean:.3f}, up to {most:.3f}), as it comes {row['ece_as_it_comes']:.3f}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Selection without execution.")
     parser.add_argument("--data", type=Path, required=True)
@@ -239,6 +271,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     known, truth = read(arguments.data), labels(arguments.data)
+    everybody = frozenset(each.id for given in known.values() for _, each, *_ in given)
+    print(f"all patches: together {together(lineups(known, everybody, truth))}", file=sys.stderr)
     of = {name: lineups(known, members, truth) for name, members in ensembles(arguments.data, known).items()}
     repositories = {each["instance_id"]: each["repo"] for each in rows(arguments.data / "instances.jsonl.gz")}
     learnt = ours(of, repositories)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from selection.agreement import observed
 from selection.classes import EquivalenceClass
-from selection.count import Count
+from selection.count import Count, Standing
 
 
 def _rate(right: int, of: int) -> float:
@@ -28,6 +29,9 @@ UNSHOWN = 0.458
 # No test could be run, or none tells anything: the share of issues that the majority's patch resolves when nothing is run
 # (Agentless, 2025, table 4, SWE-bench Lite, before any test: 77 of 300).
 UNTESTED = 0.257
+# Where one program is right, the share of the others that are right too, though not the same by syntax: published patches of
+# SWE-bench issues, 295 issues with a right one and another (`together` in benchmarks/selection.py, all patches).
+TOGETHER = 0.443
 
 
 def behave_alike(classes: Sequence[EquivalenceClass]) -> bool:
@@ -37,10 +41,11 @@ def behave_alike(classes: Sequence[EquivalenceClass]) -> bool:
 
 
 def posterior(counted: Count) -> Mapping[str, float]:
-    """For each class, how likely it is that what it does is right; classes of one behaviour group share theirs.
+    """For each class, how likely it is that what it does is the right behaviour; classes of one behaviour group share theirs.
 
-    At most one group is right. The odds of each are its belief, those of none such that a program which stands alone is
-    right as often as ALONE or UNSHOWN says. The policy's own order plays no part.
+    There is one right behaviour at most, though more than one group may have it (see `_right`). The odds of each are its belief,
+    those of none such that a program which stands alone is right as often as ALONE or UNSHOWN says. The policy's own order
+    plays no part.
     """
     best: dict[str, float] = {}
     for standing in counted.standings:
@@ -53,6 +58,19 @@ def posterior(counted: Count) -> Mapping[str, float]:
     return {standing.of.id: odds[standing.group] / whole for standing in counted.standings}
 
 
+def _right(counted: Count, winner: Standing) -> float:
+    """How likely the winner is right: alone, or together with another group that passed every test and whose outputs were not
+    compared with its own. That tests which models wrote part them is no proof: such tests often want more than was asked."""
+    believed = posterior(counted)
+    compared = observed(counted.box, winner.of)
+    others = {
+        each.group: believed[each.of.id]
+        for each in counted.eligible
+        if each.group != winner.group and not (compared and observed(counted.box, each.of))
+    }
+    return believed[winner.of.id] + TOGETHER * math.fsum(others.values())
+
+
 def confidence(counted: Count) -> tuple[float, str]:
     """The probability that the winner is correct, and the reason in words.
 
@@ -63,7 +81,7 @@ def confidence(counted: Count) -> tuple[float, str]:
     if not eligible:
         return 0.0, "no candidate passed every test"
     best = eligible[0]
-    sure = posterior(counted)[best.of.id]
+    sure = _right(counted, best)
     agree = f"{best.group_votes:.1f} independent votes are for it" if best.group_votes > 1 else ""
     if not counted.tested and best.of.probability is not None:
         return best.of.probability, "no test had a vote; patches that agree with others so much are right so often"

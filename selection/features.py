@@ -28,11 +28,14 @@ FEATURES: Mapping[str, str] = {
 }
 
 
-def features(candidates: Sequence[Candidate], edits: Sequence[Edit]) -> tuple[tuple[float, ...], ...]:
-    """One row for each candidate, its numbers in the order of FEATURES. edits: of the same candidates, in their order."""
+def features(
+    candidates: Sequence[Candidate], edits: Sequence[Edit], alike: Sequence[Sequence[float]] | None = None
+) -> tuple[tuple[float, ...], ...]:
+    """One row for each candidate, its numbers in the order of FEATURES. edits: of the same candidates, in their order.
+    alike: their `likeness`, where it is known already."""
     families = [family(each) for each in candidates]
     sizes = Counter(families)
-    alike = _matrix(edits)
+    alike = likeness(edits) if alike is None else alike
     rows = []
     outsides = [
         sum(alike[at][other] / sizes[theirs] for other, theirs in enumerate(families) if theirs != own)
@@ -68,7 +71,7 @@ def family(candidate: Candidate) -> str:
     return made.family or made.source or f"\0{candidate.id}"
 
 
-def _matrix(edits: Sequence[Edit]) -> list[list[float]]:
+def likeness(edits: Sequence[Edit]) -> list[list[float]]:
     """How like the candidates' changed tokens are, pair by pair; equal ones are compared once."""
     kinds: dict[str, int] = {}
     first: list[Edit] = []

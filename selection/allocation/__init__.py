@@ -5,6 +5,7 @@
 A Progress says what is known and what is on offer, a policy weighs it, a Decision says what to buy, why, and the numbers.
 
     ExpectedGain(prior)        the default for samples of a model: expected gain against price (the model: urns.py)
+    Reservation(chances)       stops at a winner that is good enough for its price (reservation.py)
     Patience()                 for an ordered search: as long again as the first find took
     BestOfN(n), Revision(), SelfConsistency()      what they are measured against
 """
@@ -12,6 +13,7 @@ A Progress says what is known and what is on offer, a policy weighs it, a Decisi
 from selection.allocation.baselines import BestOfN, Revision, SelfConsistency
 from selection.allocation.expected import TRAJECTORIES, ExpectedGain
 from selection.allocation.patience import Patience
+from selection.allocation.reservation import Reservation, reservation_value, said
 from selection.allocation.step import AllocationPolicy, Decision, Offer, Progress, Seen, next_step, share_price
 from selection.allocation.urns import Belief, Prior
 
@@ -26,9 +28,12 @@ __all__ = [
     "Patience",
     "Prior",
     "Progress",
+    "Reservation",
     "Revision",
     "Seen",
     "SelfConsistency",
     "next_step",
+    "reservation_value",
+    "said",
     "share_price",
 ]

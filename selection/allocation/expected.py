@@ -17,7 +17,7 @@ from selection.allocation.step import Decision, Offer, Progress
 from selection.allocation.urns import Belief, Prior
 
 # What `benchmarks/allocation.py --train` finds.
-TRAJECTORIES = Prior(hopeless=0.15, a=1.0, b=1.0, scatter_right=0.707, scatter_wrong=4.757, unusable=0.193)
+TRAJECTORIES = Prior(hopeless=0.15, a=1.0, b=1.0, scatter_right=1.0, scatter_wrong=6.727, unusable=0.129)
 STATES = 250  # that one decision may look at
 STEPS = 8  # ahead, at most
 ROUNDING = 1e-9  # no gain is smaller

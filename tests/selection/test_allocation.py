@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selection import AllocationPolicy, ExpectedGain, Offer, Patience, Progress, Seen, next_step, share_price
-from selection.allocation import Belief, BestOfN, Prior, Revision, SelfConsistency
+from selection.allocation import Belief, BestOfN, Prior, Reservation, Revision, SelfConsistency, reservation_value
 
 PRIOR = Prior(hopeless=0.3, a=1.0, b=1.5, scatter_right=0.7, scatter_wrong=8.0, unusable=0.1)
 GAIN = ExpectedGain(PRIOR)
-POLICIES: list[AllocationPolicy] = [GAIN, SelfConsistency(), BestOfN(8), Revision(), Patience()]
+RESERVED = Reservation((0.1, 0.2, 0.3, 0.5, 0.9))
+POLICIES: list[AllocationPolicy] = [GAIN, RESERVED, SelfConsistency(), BestOfN(8), Revision(), Patience()]
 
 LAW = settings(deadline=None, max_examples=25)
 SEEN = st.builds(Seen, st.integers(1, 5), st.sampled_from([-2.0, 0.0, 0.0, 0.5, 2.0]))
@@ -74,7 +75,9 @@ def test_the_order_of_classes_does_not_matter(
     assert next_step(policy, replace(progress, classes=tuple(mixed))) == next_step(policy, progress)
 
 
-@pytest.mark.parametrize("policy", [GAIN, SelfConsistency(), BestOfN(8), Patience()], ids=lambda each: each.name)
+@pytest.mark.parametrize(
+    "policy", [GAIN, RESERVED, SelfConsistency(), BestOfN(8), Patience()], ids=lambda each: each.name
+)
 @LAW
 @given(situations(), st.integers(1, 10), st.sampled_from([0.25, 0.5, 1.0]))
 def test_more_budget_never_makes_it_stop_earlier(
@@ -243,3 +246,25 @@ def test_it_stops_sooner_when_all_plausible_candidates_behave_alike() -> None:
     some = replace(FOUND, plausible_classes=3, tried=240, elapsed_s=12)
     assert next_step(Patience(), some).action == "sample"
     assert next_step(Patience(), replace(some, alike=True)).action == "stop"
+
+
+# -- reservation ------------------------------------------------------------------------------------------------------
+
+
+@LAW
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8), st.floats(0, 1))
+def test_at_the_reservation_value_a_sample_gains_its_price(chances: list[float], price: float) -> None:
+    value = reservation_value(chances, price)
+    gain = math.fsum(max(0.0, chance - value) for chance in chances) / len(chances)
+    if value > 0:
+        assert gain == pytest.approx(price, abs=1e-9)
+    else:
+        assert gain <= price + 1e-9  # even the mean is not worth it
+
+
+def test_a_winner_for_which_enough_speaks_ends_the_search_and_a_doubtful_one_does_not() -> None:
+    offer = Offer("sample", most=8, price=0.02)
+    doubtful, sure = Progress(2, (Seen(1, -2.0), Seen(1, -3.0)), 0, (offer,)), Progress(2, (Seen(2, 2.0),), 0, (offer,))
+    assert next_step(RESERVED, doubtful).action == "sample"
+    assert next_step(RESERVED, sure).action == "stop"
+    assert next_step(RESERVED, replace(doubtful, offers=(replace(offer, price=0.9),))).action == "stop"

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selection import Candidate, Change, Provenance, Record, calibrate, look, rank_static, source_standing
-from selection.edits import changed_blocks
+from selection.edits import changed_blocks, edit
+from selection.features import features, likeness
 
 BASE = "def f(a, b):\n    if a < b:\n        return a\n    return b\n"
 EDITS = ("<=", ">", ">=", "!=", "==", "is")
@@ -72,6 +73,16 @@ def test_no_candidate_one_candidate_and_none_that_stands_are_ranked() -> None:
     assert rank_static([]) == ()
     assert len(rank_static([STRICT], records={"strict": Record(0, 0)})) == 1
     assert rank_static([candidate("same", BASE)])[0].dropped == "it changes nothing"
+
+
+def test_features_are_the_same_with_a_likeness_that_is_known_already() -> None:
+    made = [STRICT, OTHER, AGAIN]
+    edits = [edit(each) for each in made]
+    known = likeness(edits)
+    for places in ([0], [0, 1], [1, 2], [0, 1, 2]):
+        some, their = [made[place] for place in places], [edits[place] for place in places]
+        part = [[known[one][other] for other in places] for one in places]
+        assert features(some, their, part) == features(some, their)
 
 
 def test_too_many_candidates_are_refused_with_the_limit() -> None:

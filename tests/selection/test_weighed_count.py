@@ -265,6 +265,22 @@ def test_a_winner_on_which_nothing_was_run_is_not_passed_off_as_tested() -> None
     assert verdict.confidence < 0.5
 
 
+def test_a_rival_that_may_do_the_same_takes_less_confidence_than_one_whose_results_differ() -> None:
+    def sure(*behaviours: str | None) -> float:
+        made = [candidate(f"c{place}", place + 1, behaviour=seen) for place, seen in enumerate(behaviours)]
+        probes = [Probe("r", "regression"), Probe("w", "reproduction")]
+        classes = classify(made)
+        ballots = [Ballot(probe.id, each.id, "passed") for each in classes for probe in probes]
+        lost = next(each.id for each in classes if each.representative.id == "c1")
+        ballots = [each for each in ballots if (each.probe, each.class_id) != ("w", lost)]
+        ballots.append(Ballot("w", lost, "failed"))
+        verdict = decide(count(classes, probes, ballots), (), stopped="enough", cost=COST)
+        assert verdict.winner == "c0"
+        return verdict.confidence
+
+    assert sure("a", "b") < sure(None, None) == sure("a", None) < 1
+
+
 def test_a_verdict_says_what_told_the_winner_from_the_others() -> None:
     probes = [Probe("of b", "reproduction", author="b"), Probe("r", "regression"), Probe("t", "target")]
     outcomes: Table = {
