@@ -88,6 +88,7 @@ class _Tools:
     def _rank(self, live: LiveRun) -> Ranking:
         assert live.checkout is not None
         files = index(CheckoutFiles(live.checkout), FactsCache(live.settings.state_dir / "localise.db"))
+        live.imported = files.named
         ranking = rank_files(live.request.issue, files)
         live.evidence.examples = self._examples(ranking)
         places = "\n".join(_place(each) for each in ranking.top(_SHOWN))
