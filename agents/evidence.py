@@ -56,9 +56,7 @@ class Evidence:
     proven: set[str] = field(default_factory=set)  # candidates that were seen to pass every test
     cast: dict[str, dict[str, Ballot]] = field(default_factory=dict)  # class id -> test -> what was seen
     flaky: dict[str, float] = field(default_factory=dict)  # test -> its flakiness, where repetition showed some
-    alone: dict[frozenset[str], Set[str]] = field(
-        default_factory=dict
-    )  # of these tests, run on base without others, who passed
+    alone: dict[frozenset[str], Set[str]] = field(default_factory=dict)  # tests -> who pass on base without others
     left_out: Set[str] = frozenset()  # tests that no candidate can break, as far as imports tell, and that are not run
     splits: tuple[Split, ...] = ()  # inputs on which candidates differ
     asked: list[Question] = field(default_factory=list)

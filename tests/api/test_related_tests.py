@@ -54,10 +54,10 @@ def test_a_wrong_patch_meets_the_tests_that_it_may_break_first(shop: Path, runof
 
 def test_what_the_budget_does_not_last_for_is_left_out_and_told(shop: Path, runoff: Runoff) -> None:
     (shop.parent / "patches" / "shelf.diff").unlink()  # it changes more than Python, so that all tests would be run
-    write(shop, {"tests/test_slow.py": "import time\n\n\ndef test_slow():\n    time.sleep(8)\n"})
+    write(shop, {"tests/test_slow.py": "import time\n\n\ndef test_slow():\n    time.sleep(20)\n"})
     git(shop, "add", "-A")
     git(shop, "commit", "-q", "-m", "slow")
-    verdict = select(runoff, shop, "--budget", "sandbox=100")
+    verdict = select(runoff, shop, "--budget", "sandbox=300")
     found = by_source(verdict)
     assert verdict["winner"] == found["right"]["id"]
     assert found["program"]["broken"] == ["tests/test_program.py::test_program"]
