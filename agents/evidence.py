@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field, replace
 
 from agents.questions import Answered
@@ -56,6 +56,8 @@ class Evidence:
     proven: set[str] = field(default_factory=set)  # candidates that were seen to pass every test
     cast: dict[str, dict[str, Ballot]] = field(default_factory=dict)  # class id -> test -> what was seen
     flaky: dict[str, float] = field(default_factory=dict)  # test -> its flakiness, where repetition showed some
+    alone: dict[frozenset[str], Set[str]] = field(default_factory=dict)  # tests -> who pass on base without others
+    left_out: Set[str] = frozenset()  # tests that no candidate can break, as far as imports tell, and that are not run
     splits: tuple[Split, ...] = ()  # inputs on which candidates differ
     asked: list[Question] = field(default_factory=list)
     answers: list[Answered] = field(default_factory=list)
@@ -81,6 +83,11 @@ class Evidence:
         if unstable := self.base.unstable:
             shown = ", ".join(unstable[:3]) + (", …" if len(unstable) > 3 else "")
             notes.append(f"{len(unstable)} tests failed once and did not fail again, and have no vote: {shown}")
+        if self.left_out:
+            which = f"{len(self.left_out)} of {len(self.base.passing) + len(self.base.failing)} tests"
+            notes.append(
+                f"{which} import none of what the candidates change, and were not run: the budget does not last for all"
+            )
         if self.flaky:
             notes.append(
                 f"tests that failed and then passed with the same patch say nothing: {', '.join(sorted(self.flaky))}"
@@ -185,10 +192,6 @@ class Evidence:
             for place, (example, passed) in enumerate(zip(self.examples, met, strict=False)):
                 ballots.append(Ballot(_name(place, example), each.id, "passed" if passed else "failed"))
         return ballots
-
-    def was_passed(self, test: str) -> bool:
-        """Whether some class was seen to pass a test."""
-        return any(test in seen and seen[test].outcome == "passed" for seen in self.cast.values())
 
     def is_proven(self, of: EquivalenceClass) -> bool:
         """Whether it was seen to pass every test before it became a candidate."""

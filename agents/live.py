@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,6 +64,7 @@ class LiveRun:
     person: Asker | None = None
     judge: Judge | None = None
     billed_s: float = 0.0  # of sandbox_s
+    imported: Mapping[str, Sequence[str]] = field(default_factory=dict)  # what each file imports, as it writes it
     tests: RepositoryTests | None = None  # those that candidates are verified by, where their policy does not do it
     _found: tuple[str, tuple[Path, ...]] | None = None
     _sandboxes: list[Sandbox] = field(default_factory=list)  # all that were ever started

@@ -105,6 +105,7 @@ class _Tools:
         live = self._live
         assert live.checkout is not None
         files = index(CheckoutFiles(live.checkout), FactsCache(live.settings.state_dir / "localise.db"))
+        live.imported = files.named
         return files, rank_files(live.request.issue, files)
 
     async def _refined(self, files: Index, ranking: Ranking) -> Ranking:

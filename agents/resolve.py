@@ -277,8 +277,8 @@ async def _gather(live: LiveRun) -> None:
     if live.evidence.base is None:
         return
     evidence = live.evidence
-    async with held(live, SELECTION):
-        await run_suite(live)
+    async with held(live, SELECTION) as stage:
+        await run_suite(live, min(stage.room_s, live.ledger.wall_left_s(SELECTION)))
         if live.workers:
             await evidence.gather(live.workers[0])
             written = [file for candidate in evidence.candidates.values() for file in tests_of(candidate)]

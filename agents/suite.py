@@ -5,20 +5,26 @@ of their own, in a fresh interpreter. One class is open at a time. What was seen
 that goes on repeats nothing. The best few classes that pass are tested to the end, since the tests are not all that may
 speak for one of them.
 
+Tests go by how likely they fail with what a class changes (`related`): the closely related ones run first, all others after
+them. Where the budget does not last for all tests with the best few classes, those are left out of which it is known that
+they import nothing of what any candidate changes, and the Verdict says so.
+
 Regression tests that fail run once more, without those that passed. One that passes then passes and fails by turns with one
 and the same program: it says nothing of any, and the count begins anew without its vote.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Set
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 
 from agents.errors import HarnessFailed, UnusableTests
-from agents.evidence import Evidence
 from agents.live import LiveRun
+from agents.localise import CheckoutFiles
+from agents.related import CLOSE, NEAR, Related
 from agents.testrun import BaseRun, Outcome, RunReport
 from agents.verification import Suite
 from memory import Journal
@@ -28,19 +34,22 @@ CAST = "ballots"  # the Journal's event for ballots; they are in the file store
 FINALISTS = 4  # classes that pass, about which other evidence is gathered: behaviour, others' tests, a judge
 CHEAP_CPU_S = 5.0  # of a suite that takes less on base, no few are tried first
 FIRST = 32  # tests of a class that has run none: those that are likely to fail, for their cost
+ROOM = 0.5  # of what selection has left, for all tests with the finalists; the rest is for classes that fail, and for asking
 MOST = 1_000_000  # at once, of one that has
 
 
-async def run_suite(live: LiveRun) -> None:
-    """Test classes until no ballot can change which are the best FINALISTS. Raises SandboxDied, and what ends a Run."""
+async def run_suite(live: LiveRun, room_s: float) -> None:
+    """Test classes until no ballot can change which are the best FINALISTS. room_s: how long that may take. Raises
+    SandboxDied, and what ends a Run."""
     evidence = live.evidence
     classes, _ = evidence.standing()
     if evidence.base is None or all(evidence.is_proven(each) for each in classes):
         return
+    risks = await asyncio.to_thread(_relate, live, classes, evidence.base, room_s)
     eligible: tuple[EquivalenceClass, ...] = ()
     left = classes
     while left and len(eligible) < FINALISTS:
-        while not await _count(live, left, evidence.base):
+        while not await _count(live, left, evidence.base, risks):
             pass
         before, eligible = eligible, evidence.eligible()
         if len(eligible) == len(before):
@@ -48,15 +57,38 @@ async def run_suite(live: LiveRun) -> None:
         left = tuple(each for each in classes if each not in eligible)
 
 
-async def _count(live: LiveRun, classes: tuple[EquivalenceClass, ...], base: BaseRun) -> bool:
+def _relate(live: LiveRun, classes: tuple[EquivalenceClass, ...], base: BaseRun, room_s: float) -> Risks:
+    """How likely each class fails each test; and which tests are left out, where there is no room for all."""
+    evidence = live.evidence
+    changes = {each.id: [c for c in each.representative.changes if c.before != c.after] for each in classes}
+    changed = {name: frozenset(each.path for each in of) for name, of in changes.items()}
+    related = Related(
+        live.imported,
+        added={each.path for of in changes.values() for each in of if each.before is None},
+        executed=evidence.coverage,
+        spawning={test for test in base.tests if base.outcomes[test].spawned},
+    )
+    whole_s = sum(base.outcomes[test].wall_s for test in base.tests)
+    to_come = len(live.request.candidates) or live.settings.trajectories
+    evidence.left_out = frozenset()
+    if min(FINALISTS, to_come) * whole_s > ROOM * room_s and live.checkout is not None:
+        everything = frozenset[str]().union(*changed.values())
+        seen = frozenset[str]().union(*evidence.cast.values())
+        unrelated = related.unrelated(everything, base.passing, CheckoutFiles(live.checkout).read)
+        evidence.left_out = unrelated - seen
+    return {name: related.risks(of, base.tests) for name, of in changed.items()}
+
+
+async def _count(live: LiveRun, classes: tuple[EquivalenceClass, ...], base: BaseRun, risks: Risks) -> bool:
     """Whether it came to its end: not when a test turned out to be flaky."""
     evidence = live.evidence
     # documented examples are the repair policy's, whose candidates come tested
     tests = [probe for probe in evidence.probes() if probe.kind in ("regression", "target")]
+    tests = [probe for probe in tests if probe.id not in evidence.left_out]
     names = {probe.id for probe in tests}
     known = [ballot for ballot in evidence.ballots(classes) if ballot.probe in names]
     costs = {test: 0.01 + base.outcomes[test].cpu_s for test in names}
-    plan = Lazy(classes, tests, known, costs=costs)
+    plan = Lazy(classes, tests, known, costs=costs, risks=risks)
     before = plan.executions
     by_id = {each.id: each for each in classes}
     ask = plan.next(most=MOST)
@@ -64,8 +96,8 @@ async def _count(live: LiveRun, classes: tuple[EquivalenceClass, ...], base: Bas
         of = by_id[ask.class_id]
         async with _suite(live, of) as suite:
             while ask is not None and ask.class_id == of.id:
-                ballots = await _run(suite, base, ask, begun=of.id in evidence.cast)
-                ballots, flaky = await _again(suite, evidence, base, ballots)
+                ballots = await _run(suite, base, ask, risks[of.id], begun=of.id in evidence.cast)
+                ballots, flaky = await _again(live, suite, base, ballots)
                 evidence.flaky |= flaky
                 cast = [ballot for ballot in ballots if ballot.probe not in flaky]
                 evidence.cast.setdefault(of.id, {}).update({ballot.probe: ballot for ballot in cast})
@@ -92,13 +124,15 @@ async def _suite(live: LiveRun, of: EquivalenceClass) -> AsyncIterator[Suite | s
         yield suite
 
 
-async def _run(suite: Suite | str, base: BaseRun, ask: Ask, *, begun: bool) -> list[Ballot]:
+async def _run(suite: Suite | str, base: BaseRun, ask: Ask, risks: Mapping[str, float], *, begun: bool) -> list[Ballot]:
     """Ballots of an Ask, one at least: of a large suite a few for a class that has not begun; then those of which a failure
-    does not end it, then the rest up to the first failure. The tests keep their order, for they may lean on earlier ones."""
+    does not end it; then up to the first failure those that are closely related to what it changes, then the rest. The
+    tests keep their order, for they may lean on earlier ones."""
     if isinstance(suite, str):
         return [Ballot(test, ask.class_id, "error", _line(suite)) for test in ask.probes]
-    whole = begun or sum(base.outcomes[test].cpu_s for test in ask.probes) < CHEAP_CPU_S
-    asked = set(ask.probes) - ask.ends or set(ask.probes) if whole else set(ask.probes[:FIRST])
+    dear = sum(base.outcomes[test].cpu_s for test in ask.probes) >= CHEAP_CPU_S
+    whole = begun or not dear
+    asked = set(ask.probes) - ask.ends or _related(ask, base, risks, dear) if whole else set(ask.probes[:FIRST])
     stop = whole and asked <= ask.ends
     collected = set(suite.tests)
     wanted = [test for test in base.tests if test in asked]
@@ -114,6 +148,15 @@ async def _run(suite: Suite | str, base: BaseRun, ask: Ask, *, begun: bool) -> l
     return list(ballots.values())
 
 
+def _related(ask: Ask, base: BaseRun, risks: Mapping[str, float], dear: bool) -> set[str]:
+    """Those of an Ask that are the most closely related to what the class changes. Every step is a new interpreter, so
+    that small suites have fewer. A test that the class has to mend is as close as can be."""
+    for least in (CLOSE, NEAR) if dear else (NEAR,):
+        if related := {test for test in ask.probes if test in base.failing or risks[test] >= least}:
+            return related
+    return set(ask.probes)
+
+
 def _ballot(outcome: Outcome, class_id: str) -> Ballot:
     if outcome.passed:
         return Ballot(outcome.unit, class_id, "passed")
@@ -124,22 +167,32 @@ def _ballot(outcome: Outcome, class_id: str) -> Ballot:
 
 
 async def _again(
-    suite: Suite | str, evidence: Evidence, base: BaseRun, ballots: list[Ballot]
+    live: LiveRun, suite: Suite | str, base: BaseRun, ballots: list[Ballot]
 ) -> tuple[list[Ballot], dict[str, float]]:
     """Regression tests that failed run again, without those that ran before them: one that passes then is flaky. One that
-    no class has passed yet may lean on earlier ones: those run with it, in their order, as they did on base."""
+    does not pass so on base either leans on earlier ones: those run with it, in their order, as they did on base."""
+    evidence = live.evidence
     failed = {each.probe for each in ballots if each.outcome in ("failed", "error") and each.probe in base.passing}
     failed -= evidence.flaky.keys()
     if isinstance(suite, str) or not (failed := failed & set(suite.tests)):
         return ballots, {}
     passed = await _passing(suite, base, failed)
     flaky = dict.fromkeys(passed, flakiness(1, 1))
-    leaning = {test for test in failed - passed if not evidence.was_passed(test)}
+    leaning = await _leaning(live, frozenset(failed - passed))
     order = [test for test in base.tests if test in set(suite.tests)]
     last = max((order.index(test) for test in leaning), default=-1)
-    passed = leaning & await _passing(suite, base, set(order[: last + 1])) if leaning else set()
-    kept = [Ballot(each.probe, each.class_id, "passed") if each.probe in passed else each for each in ballots]
+    mended = await _passing(suite, base, set(order[: last + 1])) & leaning if leaning else set()
+    kept = [Ballot(each.probe, each.class_id, "passed") if each.probe in mended else each for each in ballots]
     return kept, flaky
+
+
+async def _leaning(live: LiveRun, tests: frozenset[str]) -> Set[str]:
+    """Those of some tests that do not pass on base without the others."""
+    assert live.tests is not None
+    alone = live.evidence.alone
+    if tests and tests not in alone:
+        alone[tests] = await live.tests.alone(tests)
+    return tests - alone[tests] if tests else tests
 
 
 async def _passing(suite: Suite, base: BaseRun, tests: set[str]) -> set[str]:
@@ -178,4 +231,5 @@ def _line(text: str) -> str:
     return " ".join(text.split())[:200]
 
 
+Risks = Mapping[str, Mapping[str, float]]  # class id -> test -> how likely it fails it, from 0 to 1
 _SHOWN = 20  # failed tests in the Journal

@@ -11,7 +11,7 @@ A command votes by its exit code; where --junit says where it writes a JUnit XML
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence, Set
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -47,6 +47,9 @@ class RepositoryTests(Protocol):
     async def base(self) -> BaseRun:
         """Run them on base. Raises UnusableTests, HarnessFailed."""
 
+    async def alone(self, tests: Set[str]) -> Set[str]:
+        """Those of them that pass on base without the tests that ran before them there. Raises SandboxDied."""
+
     def on(self, candidate: Candidate) -> AbstractAsyncContextManager[Suite]:
         """The tests on a candidate's files, in a sandbox of its own. Entering it raises UnusableTests, HarnessFailed."""
 
@@ -72,6 +75,12 @@ class _Pytest:
         worker = await self.live.start_worker()
         self._base = await base_outcomes(self.live.workers[worker])
         return self._base
+
+    async def alone(self, tests: Set[str]) -> Set[str]:
+        assert self._base is not None
+        limits = {test: self._base.generous_limit(test) for test in self._base.tests if test in tests}
+        report = await self.live.workers[0].run_fresh(limits)
+        return {outcome.unit for outcome in report.outcomes if outcome.passed}
 
     @asynccontextmanager
     async def on(self, candidate: Candidate) -> AsyncIterator[Suite]:
@@ -130,6 +139,9 @@ class _Command:
             self.live.journal.append("note", {"text": said})
         unstable = tuple(sorted(failed - set(failing)))
         return BaseRun(first, failing, passing, (), 0.0, unstable=unstable)
+
+    async def alone(self, tests: Set[str]) -> Set[str]:
+        return tests  # a command always runs whole, so that no test lacks what ran before it
 
     @asynccontextmanager
     async def on(self, candidate: Candidate) -> AsyncIterator[Suite]:

@@ -8,6 +8,12 @@ echo "== planner"
 "$1" benchmarks/planner.py
 echo "== count"
 "$1" benchmarks/count.py
+echo "== tests that a patch may break (--repository DIR: in a checkout of your own)"
+if command -v bwrap >/dev/null 2>&1; then
+  "$1" benchmarks/related.py
+else
+  echo "left out: it needs bubblewrap"
+fi
 echo "== scheduler"
 "$1" benchmarks/scheduler.py
 echo "== a trajectory's turn (MINI=PYTHON: beside mini-swe-agent, from an environment that has it)"

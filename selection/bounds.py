@@ -136,10 +136,11 @@ class Bounds:
         """Where a class stands with its least score."""
         return (-self.low(name), -self._votes[name], -self.classes[name].score, name)
 
-    def likely(self, probe: str) -> float:
-        """How likely a class passes a probe, from what others did."""
+    def likely(self, probe: str, risk: float = 1.0) -> float:
+        """How likely a class passes a probe, from what others did. risk: that it fails, in shares of what such a probe's
+        kind says."""
         rates = PRIORS[self.probes[probe].kind]
-        prior = RIGHT * rates.right + (1 - RIGHT) * rates.wrong
+        prior = 1 - risk * (1 - RIGHT * rates.right - (1 - RIGHT) * rates.wrong)
         passed, failed = self._passed[probe], self._failed[probe]
         return (passed + _PRIOR_WORTH * prior) / (passed + failed + _PRIOR_WORTH)
 

@@ -59,13 +59,16 @@ class Lazy:
         *,
         weights: Mapping[str, Weight] | None = None,
         costs: Mapping[str, float] | None = None,
+        risks: Mapping[str, Mapping[str, float]] | None = None,
         price: float = 0.0,
     ) -> None:
         """ballots: those that are known. weights: fixed from here on; by default those before any ballot. costs: of one
-        execution of each probe, in any unit, 1 by default. price: the probability of choosing right that one unit of
-        cost is worth. Raises AmbiguousId, StrangeBallot."""
+        execution of each probe, in any unit, 1 by default. risks: class -> probe -> how likely it fails it before any
+        ballot, in shares of what the probe's kind says, at most 1, the default; for the order alone. price: the
+        probability of choosing right that one unit of cost is worth. Raises AmbiguousId, StrangeBallot."""
         self._bounds = Bounds(Box.of(classes, probes, ()), weights)
         self._costs = {name: (costs or {}).get(name, 1.0) for name in self._bounds.probes}
+        self._risks = risks or {}
         self._price = price
         for ballot in ballots:
             self.tell(ballot)
@@ -129,7 +132,7 @@ class Lazy:
         untold = [probe for probe in bounds.probes if probe not in bounds.rows[name] and self._costs[probe] <= left]
         if not untold:
             return self._ask_others(name, left)
-        value = {probe: self._expected(probe) / max(self._costs[probe], 1e-9) for probe in untold}
+        value = {probe: self._expected(name, probe) / max(self._costs[probe], 1e-9) for probe in untold}
         untold.sort(key=lambda probe: (-value[probe], probe))
         chosen: list[str] = []
         cost = 0.0
@@ -152,10 +155,14 @@ class Lazy:
                     return self._asking(other, [probe])
         return None
 
-    def _expected(self, probe: str) -> float:
+    def _expected(self, name: str, probe: str) -> float:
         """Nats that a probe is expected to take from a class's upper bound."""
         swing = GATE if self._bounds.probes[probe].required else self._bounds.weights[probe].swing
-        return (1 - self._bounds.likely(probe)) * swing
+        return (1 - self._likely(name, probe)) * swing
+
+    def _likely(self, name: str, probe: str) -> float:
+        """How likely a class passes a probe."""
+        return self._bounds.likely(probe, self._risks.get(name, {}).get(probe, 1.0))
 
     def _gain(self, leader: str, rivals: Sequence[str]) -> float:
         """What knowing all is expected to add to the probability of choosing right: for each rival, how likely it ends
@@ -165,7 +172,7 @@ class Lazy:
         for name in rivals:
             likely, mean, variance = 1.0, bounds.high(name), 0.0
             for probe in bounds.probes.keys() - bounds.rows[name].keys():
-                passing = bounds.likely(probe)
+                passing = self._likely(name, probe)
                 if bounds.probes[probe].required:
                     likely *= passing
                 else:

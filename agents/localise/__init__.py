@@ -13,6 +13,7 @@ thing: statements, from the coverage of failing tests.)
 
 from agents.localise.cache import FactsCache
 from agents.localise.facts import Symbol
+from agents.localise.graph import Modules, imports
 from agents.localise.index import Index, index
 from agents.localise.rank import WEIGHTS, Weights, rank_files
 from agents.localise.ranking import RankedFile, RankedSymbol, Ranking
@@ -26,6 +27,7 @@ __all__ = [
     "CheckoutFiles",
     "FactsCache",
     "Index",
+    "Modules",
     "RankedFile",
     "RankedSymbol",
     "Ranking",
@@ -35,6 +37,7 @@ __all__ = [
     "Symbol",
     "Texts",
     "Weights",
+    "imports",
     "index",
     "merge",
     "rank_files",

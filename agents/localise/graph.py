@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from posixpath import dirname, normpath
 
-from agents.localise.facts import GRAMMARS, Facts, suffix
+from agents.localise.facts import GRAMMARS, suffix
 
 _ROOTS = ("src/", "lib/", "python/", "src/main/java/", "src/test/java/")
 _JS_SUFFIXES = (".ts", ".tsx", ".js", ".jsx", ".mjs", ".cjs", ".d.ts")
@@ -112,11 +112,11 @@ class Modules:
         return []
 
 
-def imports(facts: Mapping[str, Facts], modules: Modules) -> dict[str, tuple[str, ...]]:
-    """file -> the other files that it imports, sorted."""
+def imports(named: Mapping[str, Iterable[str]], modules: Modules) -> dict[str, tuple[str, ...]]:
+    """file -> the other files that it imports, sorted. named: what each imports, as its language writes it."""
     edges = {}
-    for path, each in facts.items():
-        found = {target for name in each.imports for target in modules.resolve(path, name)}
+    for path, names in named.items():
+        found = {target for name in names for target in modules.resolve(path, name)}
         edges[path] = tuple(sorted(found - {path}))
     return edges
 

@@ -33,7 +33,12 @@ class Index:
 
     @cached_property
     def imports(self) -> Mapping[str, tuple[str, ...]]:
-        return imports(self.facts, self.modules)
+        return imports(self.named, self.modules)
+
+    @property
+    def named(self) -> Mapping[str, tuple[str, ...]]:
+        """What each file imports, as its language writes it."""
+        return {path: facts.imports for path, facts in self.facts.items()}
 
     @cached_property
     def definitions(self) -> Mapping[str, tuple[tuple[str, Symbol], ...]]:

@@ -26,6 +26,14 @@ def drive(world: World, plan: Lazy, *, most: int = 1, stop: bool = False) -> Cou
     return plan.count()
 
 
+def risks(data: st.DataObject, world: World) -> dict[str, dict[str, float]]:
+    """How likely some classes fail some probes, as somebody thinks: right or wrong, it changes no winner."""
+    some = st.dictionaries(
+        st.sampled_from([probe.id for probe in world.probes]), st.sampled_from([0.0, 0.02, 0.5, 1.0])
+    )
+    return {each.id: data.draw(some) for each in world.classes} if world.probes else {}
+
+
 def name(found: Count) -> str | None:
     return found.winner and found.winner.of.id
 
@@ -36,7 +44,7 @@ def test_it_picks_the_winner_of_the_full_matrix(world: World, most: int, stop: b
     known = data.draw(st.lists(st.sampled_from(world.ballots), unique=True)) if world.ballots else []
     weights = count(world.classes, world.probes, known).weights
     full = count(world.classes, world.probes, world.ballots, weights=weights)
-    plan = Lazy(world.classes, world.probes, known, weights=weights)
+    plan = Lazy(world.classes, world.probes, known, weights=weights, risks=risks(data, world))
     assert name(drive(world, plan, most=most, stop=stop)) == name(full)
     assert plan.certain
     assert len(known) <= plan.executions <= plan.full == len(world.ballots)
@@ -44,7 +52,7 @@ def test_it_picks_the_winner_of_the_full_matrix(world: World, most: int, stop: b
 
 @given(worlds(outcomes=("passed", "failed")), st.data())
 def test_it_stops_only_when_no_ballot_can_change_the_winner(world: World, data: st.DataObject) -> None:
-    plan = Lazy(world.classes, world.probes)
+    plan = Lazy(world.classes, world.probes, risks=risks(data, world))
     found = drive(world, plan)
     told = {ballot for row in found.box.rows.values() for ballot in row.values()}
     pairs = {(ballot.probe, ballot.class_id) for ballot in told}
@@ -59,19 +67,28 @@ def test_it_stops_only_when_no_ballot_can_change_the_winner(world: World, data: 
     assert name(full) == name(found)
 
 
-@given(worlds(), st.randoms(use_true_random=False))
-def test_what_is_asked_does_not_depend_on_the_order_of_candidates_or_probes(world: World, shuffle: object) -> None:
+@given(worlds(), st.randoms(use_true_random=False), st.data())
+def test_what_is_asked_does_not_depend_on_the_order_of_candidates_or_probes(
+    world: World, shuffle: object, data: st.DataObject
+) -> None:
+    likely = risks(data, world)
     candidates, probes = list(world.candidates), list(world.probes)
     for each in (candidates, probes):
         shuffle.shuffle(each)  # type: ignore[attr-defined]
-    assert Lazy(classify(candidates), probes).next(most=3) == Lazy(world.classes, world.probes).next(most=3)
+    shuffled, ordered = (
+        Lazy(classify(candidates), probes, risks=likely),
+        Lazy(world.classes, world.probes, risks=likely),
+    )
+    assert shuffled.next(most=3) == ordered.next(most=3)
 
 
-@given(worlds(), st.floats(0.001, 1.0))
+@given(worlds(), st.floats(0.001, 1.0), st.data())
 def test_with_a_price_it_ends_no_later_and_with_a_class_that_passes_what_is_required(
-    world: World, price: float
+    world: World, price: float, data: st.DataObject
 ) -> None:
-    free, paid = Lazy(world.classes, world.probes), Lazy(world.classes, world.probes, price=price)
+    likely = risks(data, world)
+    free = Lazy(world.classes, world.probes, risks=likely)
+    paid = Lazy(world.classes, world.probes, risks=likely, price=price)
     exact, found = drive(world, free), drive(world, paid)
     assert paid.executions <= free.executions
     assert (found.winner is None) == (exact.winner is None)
@@ -109,6 +126,17 @@ def test_a_test_that_others_failed_is_run_first_and_a_cheap_one_before_a_dear_on
     assert afforded and (afforded.probes, afforded.cost) == (("r000", "r002"), 2.0)
     assert dear.next(left=0.5) is None
     assert not dear.certain
+
+
+def test_a_test_that_a_class_is_likely_to_fail_is_run_first_and_for_others_the_order_is_theirs() -> None:
+    classes = classify([candidate("a", 1, score=1), candidate("b", 2)])
+    a, b = (each.id for each in classes)
+    plan = Lazy(classes, suite(3), risks={a: {"r000": 0.1, "r001": 0.5}})
+    first = plan.next(most=3)
+    assert first and (first.class_id, first.probes) == (a, ("r002", "r001", "r000"))
+    plan.tell(Ballot("r000", a, "failed"))
+    second = plan.next(most=3)
+    assert second and (second.class_id, second.probes) == (b, ("r000", "r001", "r002"))
 
 
 def test_with_nothing_to_count_there_is_nothing_to_ask() -> None:
