@@ -53,20 +53,26 @@ async def next_wave(
     Prices count tokens, dollars and attempts, not seconds: the same Run, replayed or resumed, must decide the same.
     """
     assert live.policy is not None
-    policy, tried = _policy(live), live.policy.drawn + live.policy.deepened
+    policy, tried = _policy(live), live.policy.drawn
     counted = live.evidence.counted()
     standings = counted.standings
     tested = frozenset(probe.kind for name, probe in counted.box.probes.items() if counted.box.speaks(name))
-    drawn = Counter(row["id"] for row in found)
+    attempts: dict[
+        str, set[Any]
+    ] = {}  # that made a candidate; a trajectory's second patch is no second voice for what it does
+    for place, row in enumerate(found):
+        attempts.setdefault(row["id"], set()).add(row["trajectory"] or place)
     unmended = UNMENDED if live.evidence.base and live.evidence.base.failing and "target" not in tested else 0.0
     plausible = {member.id for each in standings if each.eligible for member in each.of.members}
     classes = tuple(
-        Seen(sum(drawn[member.id] for member in each.of.members), _nats(each, tested) + unmended) for each in standings
+        Seen(len(set().union(*(attempts[member.id] for member in each.of.members))), _nats(each, tested) + unmended)
+        for each in standings
     )
+    usable = set().union(*(attempts[member.id] for each in standings for member in each.of.members))
     progress = Progress(
         tried=tried,
         classes=classes,
-        dropped=max(0, tried - sum(each.size for each in classes)),
+        dropped=max(0, tried - len(usable)),
         offers=() if exhausted else await _offers(live, found, plausible),
         budget_over=await used_up(live),
         plausible_classes=sum(each.eligible for each in standings),
@@ -120,7 +126,7 @@ def _price(live: LiveRun, spent: Amounts, *, new: bool) -> float:
     """Of another attempt, or of one that goes on, if it costs as much as they did so far. Only a new one takes one of
     the attempts that the settings allow."""
     assert live.policy is not None
-    tried = max(1, live.policy.drawn + live.policy.deepened)
+    tried = max(1, live.policy.drawn + len(live.policy.deepened))
     cost = {"tokens": spent.tokens / tried, "usd": spent.usd / tried, "candidates": 1.0}
     limits = {kind: limit for kind, limit in live.ledger.budget.as_dict().items() if kind in cost}
     if new:
@@ -131,7 +137,7 @@ def _price(live: LiveRun, spent: Amounts, *, new: bool) -> float:
 def _promises(live: LiveRun, found: Sequence[Mapping[str, Any]], plausible: Set[str]) -> Callable[[str], float]:
     """How likely a model's next trajectory is to pass every test, by Laplace's rule of succession: of a model that was not
     asked yet, one half."""
-    ended = {each.data["trajectory"]: each.data["model"] for each in live.journal.events() if each.kind == ENDED}
+    ended = {each.data["trajectory"]: each.data["model"] for each in live.journal.of_kind(ENDED)}
     passed = {row["trajectory"]: row["model"] for row in found if row["id"] in plausible}
     tries, passes = Counter(ended.values()), Counter(passed.values())
     return lambda model: (1 + passes[model]) / (2 + tries[model])

@@ -20,7 +20,8 @@ class GivenCandidates:
     """patches: (source, which of its samples, patch in git's format). drawn: how many a process before this one has looked
     at."""
 
-    deepened = 0
+    deepened: tuple[int, ...] = ()
+    cut: tuple[int, ...] = ()
 
     def __init__(self, patches: Sequence[tuple[str, int, bytes]], checkout: Checkout, *, drawn: int = 0) -> None:
         self._patches = patches

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -23,6 +24,7 @@ from agents.localise import (
     FactsCache,
     Index,
     Ranking,
+    Snippet,
     index,
     rank_files,
     refine,
@@ -46,6 +48,7 @@ from planner import VOLATILE, ToolSpec, always
 from selection import is_test
 from workspaces import Workspaces
 
+OPINION = "opinion"  # the Journal's event
 _CHECKOUT = "base = checkout()"
 _TESTS = "tests = run_tests(commit=base.commit)"
 _PLACES = "places = find_places(commit=base.commit)"
@@ -53,9 +56,9 @@ _MAP_CHARACTERS = 12_000
 _SHOWN = 12  # files that localisation names to every trajectory
 
 
-async def run_model_plan(live: LiveRun, *, tried: int, deepened: int) -> None:
+async def run_model_plan(live: LiveRun, *, tried: int, deepened: Sequence[int]) -> None:
     """Fill the LiveRun with a base run, if tests can be run, and a policy that goes on after `tried` candidates, and after
-    trajectories went on `deepened` times.
+    those that went on when they had been cut.
 
     Raises the first error of a Call: a repository or a model that cannot be used.
     """
@@ -95,7 +98,7 @@ class _Tools:
         live = self._live
         files, ranking = await asyncio.to_thread(self._rank)
         if live.settings.relevance and self._models and not live.request.candidates:
-            ranking = await self._refined(files, ranking)
+            ranking = await refine(live.request.issue, ranking, files, self._opinion)
         await asyncio.to_thread(self._show, files, ranking)
         shown = [{"path": each.path, "score": round(each.score, 3)} for each in ranking.top(_SHOWN)]
         live.journal.append("localised", {"files": len(ranking), "places": shown})
@@ -108,16 +111,22 @@ class _Tools:
         live.imported = files.named
         return files, rank_files(live.request.issue, files)
 
-    async def _refined(self, files: Index, ranking: Ranking) -> Ranking:
-        """With the first model's opinion; without, where it gives none."""
+    async def _opinion(self, issue: str, snippets: Sequence[Snippet]) -> Mapping[str, float]:
+        """The first model's, once for a Run; none where it gives none. A Run that goes on keeps to what it began with, since
+        all its trajectories share what follows from it."""
         live = self._live
+        if live.journal.last("localised") is not None:
+            known = live.journal.last(OPINION)
+            return known.data["scores"] if known else {}
         model = next(iter(self._models.values()))
         opinion = Opinion(model, run_id=live.id, answer_tokens=live.settings.answer_tokens)
+        scores: Mapping[str, float] = {}
         try:
-            return await refine(live.request.issue, ranking, files, opinion)
+            scores = await opinion(issue, snippets)
         except (ModelError, LimitExceeded) as error:
             live.journal.append("note", {"text": f"the files are ranked without the model's opinion: {error}"})
-            return ranking
+        live.journal.append(OPINION, {"scores": scores})
+        return scores
 
     def _show(self, files: Index, ranking: Ranking) -> None:
         """What trajectories are told of it, and the examples that may vote."""
@@ -145,7 +154,12 @@ class _Tools:
         hidden, known = secrets(settings), prices(settings)
         others = () if request.candidates else request.other_models or ()
         asked = list(dict.fromkeys((request.model or "", *others)))
-        served = any(not each.startswith(("scripted:", "replay:")) for each in asked)
+        served = sum(not each.startswith(("scripted:", "replay:")) for each in asked)
+        if served > 1 and live.ledger.budget.usd is not None:
+            raise PricesUnknown(
+                f"budget: usd={live.ledger.budget.usd:g} cannot be kept for several models, since there is one price for all; "
+                "limit tokens instead, or leave --other-model out"
+            )
         if served and live.ledger.budget.usd is not None and not known.known:
             raise PricesUnknown(
                 f"budget: usd={live.ledger.budget.usd:g} can only be kept when prices are known: set RUNOFF_PRICE_PROMPT and "
@@ -160,7 +174,9 @@ class _Tools:
                 model = await open_model(each, settings, account, base_url=request.base_url)
                 live.stack.push_async_callback(model.close)
                 if model.name in self._models:
-                    raise NoSuchModel(f"two models are named {model.name}; give one of them another name")
+                    raise NoSuchModel(
+                        f"two models are named {model.name}; name each once (--base-url takes several servers of one)"
+                    )
                 self._models[model.name] = Recalling(model, live.journal)
             directory = record_directory(request, settings, live.id)
             await asyncio.to_thread(claim, directory, live.id)
@@ -176,7 +192,7 @@ class _Tools:
         patches = [(each.source, each.sample, live.store.files.get(each.patch)) for each in live.request.candidates]
         return GivenCandidates(patches, live.checkout, drawn=tried)
 
-    async def policy(self, tried: int, deepened: int) -> ModelPolicy:
+    async def policy(self, tried: int, deepened: Sequence[int]) -> ModelPolicy:
         live, settings = self._live, self._live.settings
         assert live.checkout is not None
         assert live.live is not None

@@ -14,7 +14,7 @@ from agents.tools.output import cut_middle
 
 NAME = "localise"  # whose call it is, in the record and on the bill
 _MOST = 10  # of the scale
-_LINE = re.compile(r"^\W*(\d+)\s*[:=]\s*(\d+(?:\.\d+)?)(?![\d.:])", re.MULTILINE)
+_LINE = re.compile(r"\W{0,9}(\d{1,3})[ \t]?[:=][ \t]*(\d{1,3}(?:\.\d{1,9})?)(?![\d:])")
 _LONGEST_ISSUE = 60_000
 _ANSWER_TOKENS = 2048  # a model that reasons first needs some
 _SYSTEM = """\
@@ -47,8 +47,9 @@ class Opinion:
             trajectory=NAME,
         )
         answer = await self._model.complete(request)
+        found = [line for each in answer.text.splitlines() if (line := _LINE.match(each))]
         return {
-            snippets[int(number) - 1].path: min(1.0, float(figure) / _MOST)
-            for number, figure in _LINE.findall(answer.text)
-            if 1 <= int(number) <= len(snippets)
+            snippets[int(line[1]) - 1].path: min(1.0, float(line[2]) / _MOST)
+            for line in found
+            if 1 <= int(line[1]) <= len(snippets)
         }

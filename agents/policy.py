@@ -35,22 +35,26 @@ class Found:
 @dataclass(frozen=True, slots=True)
 class Wave:
     """What to try next. what: of which of the policy's sources; "" where it has but one. deepen: attempts that were cut
-    short go on, and no new one is begun."""
+    short and go on, by their numbers; then no new one is begun."""
 
     executions: int
     what: str = ""
-    deepen: bool = False
+    deepen: tuple[int, ...] = ()
 
 
 class Policy(Protocol):
-    """A source of candidates. drawn: how many attempts were begun. deepened: how often one went on after it was cut short. A
+    """A source of candidates. drawn: how many attempts were begun. deepened: those that went on after they were cut short. A
     policy that is made anew goes on after them."""
 
     @property
     def drawn(self) -> int: ...
 
     @property
-    def deepened(self) -> int: ...
+    def deepened(self) -> tuple[int, ...]: ...
+
+    @property
+    def cut(self) -> tuple[int, ...]:
+        """Attempts that were cut short and may go on."""
 
     def offers(self) -> tuple[Offer, ...]:
         """What it still has, without prices; none when it is exhausted."""

@@ -7,6 +7,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from agents.errors import NoSuchModel
 from agents.settings import Settings
 from memory import Budget
 
@@ -101,15 +102,21 @@ class Request(BaseModel):
             )
         for name in ("model", "other_models", "base_url", "record"):
             value = getattr(self, name)
-            if value not in (None, getattr(settings, name, None)):
+            if value not in (None, (), getattr(settings, name, None)):
                 raise NotAllowed(
                     f"{name}: {value} is not what this service is set up with; leave it out, or let whoever runs the service "
                     f"set RUNOFF_{name.upper()}"
                 )
 
     def complete(self, settings: Settings) -> Request:
-        """What was not asked for comes from the settings; a repository's relative path becomes absolute."""
+        """What was not asked for comes from the settings; a repository's relative path becomes absolute. Raises
+        NoSuchModel."""
         names = ("budget", "sandbox", "image", "python", "model", "other_models", "base_url")
         given = {name: getattr(self, name) for name in names}
         filled = {name: getattr(settings, name) if value is None else value for name, value in given.items()}
+        if self.other_models and (self.candidates or (filled["model"] or "replay:").startswith("replay:")):
+            raise NoSuchModel(
+                "other models can only be turned to by a run that begins with a model: name it with --model, or leave "
+                "--other-model out"
+            )
         return self.model_copy(update={**filled, "repo": self.repo.absolute()})

@@ -70,13 +70,14 @@ class Outcome:
 
 class State(TypedDict, total=False):
     """What a checkpoint holds. found: one row for each plausible candidate (see `_row`). tried: proposals drawn. deepened:
-    how often one went on after it was cut short. samples, what, deepen: the next wave."""
+    those that went on after they were cut short. samples, what, deepen: the next wave; samples is 0 once no other is wanted,
+    and None between a wave and the decision about the next."""
 
     tried: int
-    deepened: int
-    samples: int
+    deepened: list[int]
+    samples: int | None
     what: str
-    deepen: bool
+    deepen: list[int]
     search_s: float
     found: list[dict[str, Any]]
     exhausted: bool
@@ -225,7 +226,7 @@ async def localise(state: State, runtime: Runtime[LiveRun]) -> State:
         if live.request.repairs:
             await run_first_plan(live, tried=state.get("tried", 0))
         else:
-            await run_model_plan(live, tried=state.get("tried", 0), deepened=state.get("deepened", 0))
+            await run_model_plan(live, tried=state.get("tried", 0), deepened=state.get("deepened", []))
     for note in live.evidence.notes():
         live.journal.append("note", {"text": note})
     live.evidence.candidates |= {row["id"]: _candidate(live, row) for row in state.get("found", [])}
@@ -238,14 +239,15 @@ async def wave(state: State, runtime: Runtime[LiveRun]) -> State:
     """Let the policy try candidates on all workers, for a while."""
     live, policy = runtime.context, runtime.context.policy
     assert policy is not None
-    if state.get("samples") == 0:
-        return {}  # an earlier process had decided to stop, and went no further
+    samples = state.get("samples", first_wave(live))
+    if not samples:
+        return {}  # an earlier process went further than this
     found, search_s = list(state.get("found", [])), state.get("search_s", 0.0)
-    tries = int(min(state.get("samples") or first_wave(live), await live.ledger.left("candidates", "repair")))
+    tries = int(min(samples, await live.ledger.left("candidates", "repair")))
     started = reported = time.monotonic()
     async with held(live, "repair", Amounts(candidates=tries)) as stage:
         wall_s = min(WAVE_S, live.ledger.wall_left_s("repair"), stage.room_s / 2)
-        asked = Wave(tries, state.get("what", ""), state.get("deepen", False))
+        asked = Wave(tries, state.get("what", ""), tuple(state.get("deepen", ())))
         async with aclosing(policy.wave(asked, wall_s=wall_s)) as events:
             async for event in events:
                 now = time.monotonic()
@@ -260,7 +262,8 @@ async def wave(state: State, runtime: Runtime[LiveRun]) -> State:
     _report(live, policy.drawn, found, search_s)
     return {
         "tried": policy.drawn,
-        "deepened": policy.deepened,
+        "deepened": list(policy.deepened),
+        "samples": None,
         "search_s": search_s,
         "found": found,
         "exhausted": not policy.offers(),
@@ -287,8 +290,10 @@ async def _gather(live: LiveRun) -> None:
 
 async def decide(state: State, runtime: Runtime[LiveRun]) -> State:
     """Another wave, or the end."""
+    live = runtime.context
+    assert live.policy is not None
     decision = await next_wave(
-        runtime.context,
+        live,
         found=state["found"],
         elapsed_s=state["search_s"],
         exhausted=state["exhausted"],
@@ -298,7 +303,7 @@ async def decide(state: State, runtime: Runtime[LiveRun]) -> State:
         "step": step,
         "samples": decision.samples,
         "what": decision.what,
-        "deepen": decision.action == "deepen",
+        "deepen": list(live.policy.cut[: decision.samples]) if decision.action == "deepen" else [],
         "stopped": decision.why,
     }
 

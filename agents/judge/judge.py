@@ -79,12 +79,12 @@ class Judge:
         if first is None or said[0].logprobs:
             return first
         votes = [first]
-        while needed := _needed(votes):  # in one request, which is one prompt
-            said = await self._ask(question, tokens, temperature=0.7, seed=len(votes), n=needed)
-            more = [vote for each in said if (vote := probabilities(each, count)) is not None]
-            if not more:
-                break
-            votes += more
+        while not _decided(votes):
+            said = await self._ask(question, tokens, temperature=0.7, seed=len(votes))
+            vote = probabilities(said[0], count) if said else None
+            if vote is None:
+                return None
+            votes.append(vote)
         return tuple(sum(column) / len(votes) for column in zip(*votes, strict=True))
 
     async def _ask(self, question: str, tokens: int, **options: Any) -> Sequence[Choice]:
@@ -105,8 +105,7 @@ class Judge:
             return ()
 
 
-def _needed(votes: Sequence[tuple[float, ...]]) -> int:
-    """The fewest more votes after which the most frequent letter may be unable to change; 0 when it is already."""
+def _decided(votes: Sequence[tuple[float, ...]]) -> bool:
+    """Whether the most frequent letter can no longer change."""
     best, second, *_ = sorted((math.fsum(column) for column in zip(*votes, strict=True)), reverse=True)
-    lead, left = best - second, VOTES - len(votes)
-    return 0 if lead > left else min(left, math.floor((left - lead) / 2) + 1)
+    return best - second > VOTES - len(votes)

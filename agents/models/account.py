@@ -106,7 +106,7 @@ class Account:
             "finish": [choice.finish for choice in answer.choices],
             "cut": answer.cut,
             "request": request_hash(request.asked(), model),
-            "answer": answer.as_json(),
+            "answer": self._secrets.clean_data(answer.as_json()),
         }
 
     def _figures(self, usage: Usage | None, seconds: float) -> dict[str, Any]:

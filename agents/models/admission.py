@@ -33,7 +33,6 @@ class Place:
 
     def uses(self, tokens: int) -> None:
         """The context has this many tokens now (prompt and answer of the last call). It does not shrink."""
-        self.begins()
         if tokens > self.tokens:
             self.tokens = tokens
             self._admission._look()

@@ -26,7 +26,8 @@ async def open_model(
     """Open a model; what is wrong with its name, address or key is said here, before any work. Of a record of several
     models, the first.
 
-    base_url: goes before the settings'; an address in the name (NAME@URL) before both. Raises ModelError.
+    base_url: goes before the settings'; an address in the name (NAME@URL) before both, and is asked without
+    a key. Raises ModelError.
     """
     kind, colon, where = name.partition(":")
     if colon and kind == "scripted":
@@ -36,10 +37,15 @@ async def open_model(
     if not name.strip():
         raise NoSuchModel("the model's name is empty; runoff model check lists what an endpoint has")
     served, at, url = name.rpartition("@")
-    if at and url.startswith(("http://", "https://")):
-        name, base_url = served, url
     retry = retry or Retry(patience_s=settings.patience_s)
-    model = ServedModel(endpoints(name, settings, base_url), account, retry=retry)
+    if at and url.startswith(("http://", "https://")):
+        patience = Patience(settings.first_token_s, settings.between_tokens_s)
+        found = [
+            Endpoint(url, served, patience=patience)
+        ]  # the key is that of the usual address, and goes nowhere else
+    else:
+        found = endpoints(name, settings, base_url)
+    model = ServedModel(found, account, retry=retry)
     try:
         await model.open()
     except BaseException:

@@ -23,8 +23,8 @@ class Recalling:
         self._inner = inner
         self.name = inner.name
         self._known: dict[tuple[str, int], dict[str, Any]] = {}  # of each step, the question's hash: the answer
-        for event in journal.events():
-            if event.kind == CALLED:
+        for event in journal.of_kind(CALLED):
+            if event.data["model"] == self.name:
                 answers = self._known.setdefault((event.data["trajectory"], event.data["step"]), {})
                 answers[event.data["request"]] = event.data["answer"]
 

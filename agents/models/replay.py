@@ -19,7 +19,8 @@ _SHOWN = 120
 
 def recorded_models(directory: Path) -> list[str]:
     """The names of the models in a record, that of the first trajectory first. Raises BadModelFile when there is none."""
-    firsts = (next(read_record(path), None) for path in sorted(directory.glob("*.jsonl")))
+    paths = sorted(directory.glob("*.jsonl"), key=lambda path: (not path.stem.isdecimal(), len(path.stem), path.stem))
+    firsts = (next(read_record(path), None) for path in paths)
     names = list(dict.fromkeys(each.model for each in firsts if each is not None))
     if not names:
         raise BadModelFile(f"{directory} holds no record; make one with --record {directory}")
@@ -45,6 +46,9 @@ class Replay:
         where = f"trajectory {request.trajectory or '-'}, step {request.step}"
         if recorded is None:
             text = f"{where}: the recorded run made no such call; it took another way"
+            raise ReplayDiverged(text, request.trajectory, request.step, None)
+        if recorded.model != self.name:
+            text = f"{where}: {recorded.model} was asked, and {self.name} is now"
             raise ReplayDiverged(text, request.trajectory, request.step, None)
         asked = self._cleaned.asked(request)
         if request_hash(asked, recorded.model) != recorded.hash:

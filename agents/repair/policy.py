@@ -41,7 +41,8 @@ class _Trial:
 class RepairPolicy:
     """One search in one repository. Workers are sessions on workspaces that hold the same base commit."""
 
-    deepened = 0
+    deepened: tuple[int, ...] = ()
+    cut: tuple[int, ...] = ()
 
     def __init__(
         self,

@@ -74,12 +74,12 @@ class State(TypedDict, total=False):
     answer: str
     model_failed: bool
     cut: bool
-    depth: int  # how many times it went on after it was cut
+    goes_on: bool  # after it was cut
 
 
 async def run_trajectory(bench: Workbench, saver: BaseCheckpointSaver[Any]) -> Ended:
     """Run a trajectory to its end, from its last checkpoint if it has one; one that was cut goes on from there, if the
-    workbench allows it to go deeper. Raises what is no fault of the model:
+    workbench says so. Raises what is no fault of the model:
     SandboxDied, StoreUnusable, ToolsUnusable; and ModelUnusable, as long as nothing was changed."""
     graph = _graph().compile(checkpointer=saver)
     config: Any = {"configurable": {"thread_id": bench.thread}, "recursion_limit": 10_000}
@@ -90,8 +90,8 @@ async def run_trajectory(bench: Workbench, saver: BaseCheckpointSaver[Any]) -> E
     start: Any = None
     if not state:
         start = {"history": More(messages=[bench.prefix.instruction(bench.number)]), "step": 0}
-    elif not before.tasks and state.get("depth", 0) < bench.depth:
-        start = {"depth": bench.depth}
+    elif bench.goes_on and not before.tasks and not state.get("goes_on"):
+        start = {"goes_on": True}
     if start or before.tasks:  # not `next`, which leaves out a step that only lacks its checkpoint
         state = await graph.ainvoke(start, config, context=bench, durability="sync")
     return Ended(

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -36,12 +36,13 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class _Past:
-    """How a trajectory last ended. depth: how often it had gone on after it was cut."""
+class _Trajectory:
+    """One of them, and how it last ended. goes_on: after it was cut, which may happen once: votes over candidates are
+    best at four rounds, and no better at eight (CodeMonkeys, 2025)."""
 
     number: int
     model: str
-    depth: int
+    goes_on: bool = False
     cut: bool = False
     why: str = ""
     patch: str = ""
@@ -63,7 +64,7 @@ class ModelPolicy:
         most: int,
         at_once: int,
         drawn: int = 0,
-        deepened: int = 0,
+        deepened: Sequence[int] = (),
     ) -> None:
         self._shared = shared
         self._saver = saver
@@ -71,47 +72,46 @@ class ModelPolicy:
         self._most = most
         self._at_once = max(1, at_once)
         self._failures = Counter[str]()  # of each model, trajectories in a row
-        self._past = self._seen(drawn, deepened)
         self.drawn = drawn
-        self.deepened = deepened
+        self.deepened = tuple(deepened)
+        self._ended = self._seen()
 
-    def _seen(self, drawn: int, deepened: int) -> dict[int, _Past]:
-        """How the trajectories of those waves last ended."""
-        found: dict[tuple[int, int], _Past] = {}
-        for event in self._shared.journal.events():
-            if event.kind == ENDED:
-                data = event.data
-                number, depth = int(data["trajectory"]), data["depth"]
+    def _seen(self) -> dict[int, _Trajectory]:
+        """How the trajectories of those waves ended."""
+        found: dict[tuple[bool, int], _Trajectory] = {}
+        for event in self._shared.journal.of_kind(ENDED):
+            data = event.data
+            number, goes_on = int(data["trajectory"]), data["goes_on"]
+            if number in self.deepened if goes_on else number <= self.drawn:
+                each = _Trajectory(number, data["model"], goes_on, data["cut"], data["why"], data["patch"])
                 found.setdefault(
-                    (depth, number), _Past(number, data["model"], depth, data["cut"], data["why"], data["patch"])
+                    (goes_on, number), each
                 )  # of one that ended twice, since its wave began again, the first
-        deeper = list(islice((each for each in found.values() if each.depth), deepened))
-        return {each.number: each for (depth, number), each in found.items() if not depth and number <= drawn} | {
-            each.number: each for each in deeper
-        }
+        return {number: each for (_, number), each in sorted(found.items())}
+
+    @property
+    def cut(self) -> tuple[int, ...]:
+        return tuple(
+            each.number
+            for each in sorted(self._ended.values(), key=lambda each: each.number)
+            if each.cut and not each.goes_on and self._failures[each.model] < _FAILURES
+        )
 
     def offers(self) -> tuple[Offer, ...]:
         """More trajectories of the model that began the last one, those of others, and those that were cut short."""
         usable = [name for name in self._sources if self._failures[name] < _FAILURES]
-        last = self._past[max(self._past)].model if self._past else next(iter(self._sources))
-        left = self._most - self.drawn
+        last = self._ended[max(self._ended)].model if self._ended else next(iter(self._sources))
+        left, cut = self._most - self.drawn, self.cut
         found = [
             Offer("sample" if name == last else "switch", name, most=left, at_once=self._at_once)
             for name in sorted(usable, key=lambda each: each != last)
             if left > 0
         ]
-        if cut := self._cut():
-            found.append(Offer("deepen", most=len(cut), at_once=self._at_once))
-        return tuple(found)
-
-    def _cut(self) -> list[_Past]:
-        """Trajectories that were cut short, those first that have gone on least."""
-        cut = [each for each in self._past.values() if each.cut and self._failures[each.model] < _FAILURES]
-        return sorted(cut, key=lambda each: (each.depth, each.number))
+        return (*found, *([Offer("deepen", most=len(cut), at_once=self._at_once)] if cut else []))
 
     @property
     def ended(self) -> str:
-        ends = Counter({each.number: each.why for each in self._past.values()}.values())
+        ends = Counter(each.why for each in self._ended.values())
         told = "; ".join(f"{why} ({times} of {ends.total()})" for why, times in ends.most_common(_ENDS))
         return f"the trajectories ended: {told}" if told else ""
 
@@ -119,25 +119,25 @@ class ModelPolicy:
         """Run trajectories, as many as asked for at most; one that has begun is finished, however long it takes."""
         end = time.monotonic() + wall_s
         model = asked.what or next(iter(self._sources))
+        further = (replace(self._ended[number], goes_on=True) for number in asked.deepen)
+        new = (_Trajectory(number, model) for number in range(self.drawn + 1, self._most + 1))
 
-        def jobs() -> Iterator[_Past]:
-            if asked.deepen:
-                for past in self._cut()[: asked.executions]:
-                    self.deepened += 1
-                    yield replace(past, depth=past.depth + 1)
-                return
-            for _ in range(asked.executions):
-                if self.drawn >= self._most or self._failures[model] >= _FAILURES or time.monotonic() >= end:
+        def jobs() -> Iterator[_Trajectory]:
+            for job in islice(further if asked.deepen else new, asked.executions):
+                if time.monotonic() >= end or self._failures[job.model] >= _FAILURES:
                     return
-                self.drawn += 1
-                yield _Past(self.drawn, model, 0)
+                if job.goes_on:
+                    self.deepened = (*self.deepened, job.number)
+                else:
+                    self.drawn = job.number
+                yield job
 
-        pool: Pool[int, _Past, Found | Tried] = Pool(tuple(range(self._at_once)), self._one)
+        pool: Pool[int, _Trajectory, Found | Tried] = Pool(tuple(range(self._at_once)), self._one)
         async with aclosing(pool.run(jobs())) as results:
             async for _, event in results:
                 yield event
 
-    async def _one(self, _: int, job: _Past) -> Found | Tried:
+    async def _one(self, _: int, job: _Trajectory) -> Found | Tried:
         number, source = job.number, self._sources[job.model]
         shared = replace(self._shared, model=source.model)
         context = shared.model.context_tokens or _CONTEXT_TOKENS
@@ -145,19 +145,19 @@ class ModelPolicy:
         expected = min(context, _CONTEXT_TOKENS)
         async with (
             source.admission.place(expected, issue=shared.issue_key, shared=prefix) as place,
-            open_workbench(shared, number, job.depth) as bench,
+            open_workbench(shared, number, goes_on=job.goes_on) as bench,
         ):
             bench.place = place
             ended = await run_trajectory(bench, self._saver)
         self._failures[job.model] = self._failures[job.model] + 1 if ended.model_failed else 0
         patch = shared.store.files.put(ended.patch) if ended.patch else ""
-        self._past[number] = replace(job, cut=ended.cut, why=ended.why, patch=patch)
+        self._ended[number] = replace(job, cut=ended.cut, why=ended.why, patch=patch)
         shared.journal.append(
             ENDED,
             {
                 "trajectory": str(number),
                 "model": job.model,
-                "depth": job.depth,
+                "goes_on": job.goes_on,
                 "why": ended.why,
                 "cut": ended.cut,
                 "turns": ended.turns,

@@ -95,6 +95,7 @@ class _Writing:
 
 async def _in_tool_calls(bench: Workbench, request: ModelRequest) -> Said:
     answer = await bench.model.complete(request, on_delta=lambda _: bench.begins())
+    bench.begins()  # of what is called, no piece of text tells
     asked = answer.choices[0].tool_calls
     calls = [{"id": each.id, "function": {"name": each.name, "arguments": each.arguments}} for each in asked]
     try:

@@ -21,9 +21,10 @@ class Limits:
     failures: int = 2
     repeats: int = 2  # turns in a row with the same plan and the same diff
 
-    def deeper(self, depth: int) -> Limits:
-        """For a trajectory that goes on for the depth-th time after these had ended it."""
-        return replace(self, rounds=self.rounds * (1 + depth), turns=self.turns * (1 + depth))
+    @property
+    def twice(self) -> Limits:
+        """For a trajectory that goes on after these had ended it."""
+        return replace(self, rounds=2 * self.rounds, turns=2 * self.turns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +79,16 @@ def next_step(standing: Standing, said: Said, limits: Limits, *, room: bool) -> 
         return Step("finish", said.stop)
     if said.end == "finish" and said.ok and (standing.last.rpartition("\0")[2] or standing.unchanged_finish > 1):
         return Step("finish", "finished")
-    if standing.rounds >= limits.rounds and said.tested and not said.tests_ok:
-        return Step("finish", f"{limits.rounds} rounds of edits and tests", cut=True)
-    if standing.turns >= limits.turns:
-        return Step("finish", f"{limits.turns} turns", cut=True)
     if standing.repairs > limits.repairs * limits.failures:
         return Step("finish", "the model's answers are no plans")
     if standing.repeats >= limits.repeats:
         return Step("finish", "no progress: the same plan and the same diff again and again")
+    if not room and standing.condensed:
+        return Step("finish", "the context is full again")
+    if standing.rounds >= limits.rounds and said.tested and not said.tests_ok:
+        return Step("finish", f"{limits.rounds} rounds of edits and tests", cut=True)
+    if standing.turns >= limits.turns:
+        return Step("finish", f"{limits.turns} turns", cut=True)
     if not room:
-        return Step("finish", "the context is full again") if standing.condensed else Step("condense")
+        return Step("condense")
     return Step("turn")

@@ -53,12 +53,12 @@ class Shared:
 
 @dataclass(eq=False)
 class Workbench:
-    """Made by `open_workbench`, for one trajectory (`number`, from 1). depth: how many times it may go on after a limit of
-    rounds or turns has cut it."""
+    """Made by `open_workbench`, for one trajectory (`number`, from 1). goes_on: after a limit of rounds or turns
+    had cut it."""
 
     shared: Shared
     number: int
-    depth: int = 0
+    goes_on: bool = False
     place: Place | None = None
     specs: Sequence[ToolSpec] = SPECS
     notes: Notes = field(default_factory=Notes)
@@ -95,7 +95,7 @@ class Workbench:
 
     @property
     def limits(self) -> Limits:
-        return self.shared.limits.deeper(self.depth)
+        return self.shared.limits.twice if self.goes_on else self.shared.limits
 
     # -- the workspace --
 
@@ -264,9 +264,9 @@ def _is_own(path: str) -> bool:
 
 
 @asynccontextmanager
-async def open_workbench(shared: Shared, number: int, depth: int = 0) -> AsyncIterator[Workbench]:
+async def open_workbench(shared: Shared, number: int, *, goes_on: bool = False) -> AsyncIterator[Workbench]:
     """A workbench on the base commit; on leaving, its sandbox and workspace are gone."""
-    bench = Workbench(shared, number, depth)
+    bench = Workbench(shared, number, goes_on=goes_on)
     try:
         await bench.restore("")
         yield bench

@@ -53,7 +53,8 @@ class ExpectedGain:
             f"{said}; about {ahead.samples:.1f} more samples are expected to make that {ahead.correct:.1%}, "
             f"at a price of {offer.price / offer.yields * ahead.samples:.1%}"
         )
-        samples = max(ahead.least, min(offer.at_once, offer.most, math.ceil(ahead.samples)))
+        wanted = math.ceil(ahead.samples / offer.yields)
+        samples = min(offer.most, max(ahead.least, min(offer.at_once, wanted)))
         return Decision(offer.buys, why, samples, offer.what, numbers)
 
 

@@ -80,13 +80,10 @@ async def test_votes_end_when_they_are_decided(store: Store) -> None:
     assert len(wavering.asked) == 2 * VOTES
 
 
-async def test_votes_that_are_sure_to_be_needed_share_one_prompt(store: Store) -> None:
-    court = Court(store, lambda request: {"choices": [letter_of(request, "1")] * request.n})
-    assert await court.judge.answer(QUESTION) == 1
-    assert [request.n for request in court.asked] == [1, 2] * 2
-    wavering = Court(store, lambda request: {"choices": ["A"] if request.n == 1 else ["B", "A"][: request.n]})
-    await wavering.judge.answer(QUESTION)
-    assert [request.n for request in wavering.asked] == [1, 2, 1] * 2  # A; B and A; A: three of four
+async def test_votes_that_break_off_decide_nothing(store: Store) -> None:
+    court = Court(store, lambda request: letter_of(request, "1") if request.step == 0 else {"error": "Throttled"})
+    assert await court.judge.answer(QUESTION) is None
+    assert len(court.asked) == 2
 
 
 async def test_a_test_file_is_taken_out_of_its_fence_when_it_parses(store: Store) -> None:

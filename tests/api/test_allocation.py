@@ -43,13 +43,25 @@ def decisions(runoff: Runoff) -> list[tuple[str, str]]:
     return [(event["action"], event["what"]) for event in events if event["kind"] == "decision"]
 
 
-def decided(state: Path) -> bool:
+def happened(state: Path, kind: str) -> bool:
     if not (state / "runoff.db").exists():
         return False
     with closing(sqlite3.connect(state / "runoff.db")) as connection:
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'events'").fetchone():
             return False
-        return bool(connection.execute("SELECT 1 FROM events WHERE kind = 'decision'").fetchone())
+        return bool(connection.execute("SELECT 1 FROM events WHERE kind = ?", (kind,)).fetchone())
+
+
+def killed(state: Path, kind: str, *arguments: object, **variables: str) -> None:
+    """Run the command line, and end it with SIGKILL once an event of a kind is in its journal."""
+    environment = os.environ | INTERPRETER | {"RUNOFF_STATE_DIR": str(state)} | variables
+    command = [sys.executable, "-m", "api", *map(str, arguments)]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while process.poll() is None and not happened(state, kind) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
 
 
 def ended(runoff: Runoff) -> list[dict[str, Any]]:
@@ -68,30 +80,47 @@ def test_a_trajectory_that_was_cut_goes_on_when_no_other_is_allowed(runoff: Runo
     assert done.returncode == 0, done.stderr + done.stdout
     assert decisions(runoff)[0] == ("deepen", "")
     first, second = ended(runoff)
-    assert (first["why"], first["cut"], first["depth"], first["turns"]) == ("4 rounds of edits and tests", True, 0, 4)
-    assert (second["why"], second["cut"], second["depth"], second["turns"]) == ("finished", False, 1, 5)
+    assert (first["why"], first["cut"], first["goes_on"], first["turns"]) == (
+        "4 rounds of edits and tests",
+        True,
+        False,
+        4,
+    )
+    assert (second["why"], second["cut"], second["goes_on"], second["turns"]) == ("finished", False, True, 5)
     replayed = runoff("replay", "last", RUNOFF_TRAJECTORIES="1")
     assert replayed.returncode == 0, replayed.stderr + replayed.stdout
     assert "replayed 5 calls" in replayed.stdout
 
 
 def test_a_deepening_that_is_killed_goes_on_and_loses_nothing(runoff: Runoff, repo: Path, tmp_path: Path) -> None:
-    model, state = late(tmp_path), tmp_path / "state"
-    variables = {**INTERPRETER, "RUNOFF_TRAJECTORIES": "1", "RUNOFF_STATE_DIR": str(state)}
-    command = [sys.executable, "-m", "api", "resolve", str(repo), *BUDGET, "--model", model]
-    process = subprocess.Popen(command, env=os.environ | variables, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while process.poll() is None and time.monotonic() < deadline:
-        if decided(state):
-            break
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    asked = ["resolve", repo, *BUDGET, "--model", late(tmp_path)]
+    killed(tmp_path / "state", "decision", *asked, RUNOFF_TRAJECTORIES="1")
     done = runoff("resume", "last", RUNOFF_TRAJECTORIES="1")
     assert done.returncode == 0, done.stderr + done.stdout
-    assert [each["depth"] for each in ended(runoff)][-1] == 1
+    assert ended(runoff)[-1]["goes_on"]
     events = [json.loads(line) for line in runoff("show", "last", "--journal").stdout.splitlines()]
     assert [event["step"] for event in events if event["kind"] == "model.called"] == [0, 1, 2, 3, 4]
+
+
+def test_no_wave_is_bought_twice_by_a_run_that_goes_on(runoff: Runoff, repo: Path, tmp_path: Path) -> None:
+    variables = {"RUNOFF_TRAJECTORIES": "4", "RUNOFF_WORKERS": "1"}
+    asked = ["resolve", repo, *BUDGET, "--model", script_of(tmp_path / "good.json", [MENDED])]
+    killed(tmp_path / "state", "ballots", *asked, **variables)
+    done = runoff("resume", "last", **variables)
+    assert done.returncode == 0, done.stderr + done.stdout
+    events = [json.loads(line) for line in runoff("show", "last", "--journal").stdout.splitlines()]
+    bought = sum(event["samples"] for event in events if event["kind"] == "decision")
+    assert len({each["trajectory"] for each in ended(runoff)}) == 1 + bought
+
+
+def test_a_trajectory_goes_on_once(runoff: Runoff, repo: Path, tmp_path: Path) -> None:
+    wrong = edits(*(f"number * {factor}" for factor in range(3, 20)))
+    model = script_of(tmp_path / "wrong.json", wrong)
+    runoff("resolve", repo, "--issue", "half(4) must give 2", "--budget", "wall=5m", "--model", model)
+    assert [(each["goes_on"], each["turns"]) for each in ended(runoff) if each["trajectory"] == "1"] == [
+        (False, 4),
+        (True, 8),
+    ]
 
 
 def test_another_model_is_asked_where_the_first_has_failed(runoff: Runoff, repo: Path, tmp_path: Path) -> None:
@@ -119,6 +148,9 @@ def test_another_model_that_cannot_be_used_is_told_before_any_work(runoff: Runof
     missing = runoff("resolve", repo, *BUDGET, "--model", good, "--other-model", f"scripted:{tmp_path / 'none.json'}")
     assert missing.returncode == 2
     assert "none.json" in missing.stderr
+    first = runoff("resolve", repo, *BUDGET, "--other-model", good)
+    assert first.returncode == 2
+    assert "name it with --model" in first.stderr
     (tmp_path / "again").mkdir()
     twice = script_of(tmp_path / "again" / "good.json", [MENDED])
     refused = runoff("resolve", repo, *BUDGET, "--model", good, "--other-model", twice)
