@@ -31,9 +31,8 @@ from selection import (
 )
 
 DEEPER = 0.5  # samples that an attempt which goes on is worth: its first rounds have failed
-UNMENDED = math.log(
-    0.3
-)  # nats for a class with which, as with all others, no failing test passes: they may be of other faults
+# Nats of a class where no failing test passes with any candidate: those tests may be of other faults.
+UNMENDED = math.log(0.1)
 WORTH = 0.1  # a whole budget is well spent where it makes a correct winner so much likelier
 
 
@@ -62,10 +61,13 @@ async def next_wave(
     ] = {}  # that made a candidate; a trajectory's second patch is no second voice for what it does
     for place, row in enumerate(found):
         attempts.setdefault(row["id"], set()).add(row["trajectory"] or place)
-    unmended = UNMENDED if live.evidence.base and live.evidence.base.failing and "target" not in tested else 0.0
-    plausible = {member.id for each in standings if each.eligible for member in each.of.members}
+    unmended = live.evidence.base is not None and bool(live.evidence.base.failing) and "target" not in tested
+    plausible = {member.id for each in standings if each.eligible and not unmended for member in each.of.members}
     classes = tuple(
-        Seen(len(set().union(*(attempts[member.id] for member in each.of.members))), _nats(each, tested) + unmended)
+        Seen(
+            len(set().union(*(attempts[member.id] for member in each.of.members))),
+            _nats(each, tested) + UNMENDED * unmended,
+        )
         for each in standings
     )
     usable = set().union(*(attempts[member.id] for each in standings for member in each.of.members))

@@ -30,7 +30,7 @@ class GivenCandidates:
 
     @property
     def ended(self) -> str:
-        return f"every one of the {len(self._patches)} patches was looked at"
+        return f"all that were given ({len(self._patches)}) were looked at"
 
     def offers(self) -> tuple[Offer, ...]:
         left = len(self._patches) - self.drawn

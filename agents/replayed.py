@@ -25,6 +25,10 @@ def replay_request(run: RunRecord, store: Store, settings: Settings) -> Request:
         raise BadModelFile(f"run {run.id} {what}; name a run that was started with --model")
     if began is None:
         raise BadModelFile(f"run {run.id} ended before its repository was read; there is nothing to replay")
+    if run.state == "interrupted":
+        raise BadModelFile(
+            f"run {run.id} was interrupted, so that its record ends early; runoff resume {run.id} ends it"
+        )
     directory = record_directory(request, settings, run.id)
     if not any(directory.glob("*.jsonl")):
         raise BadModelFile(f"run {run.id} has no record in {directory}; it may have been moved, or no call was made")

@@ -113,6 +113,10 @@ class Request(BaseModel):
         NoSuchModel."""
         names = ("budget", "sandbox", "image", "python", "model", "other_models", "base_url")
         given = {name: getattr(self, name) for name in names}
+        if self.python is not None and len(self.python.parts) > 1 and self.python.exists():
+            given["python"] = (
+                self.python.absolute()
+            )  # not what a link there leads to: that may be another environment's
         filled = {name: getattr(settings, name) if value is None else value for name, value in given.items()}
         if self.other_models and (self.candidates or (filled["model"] or "replay:").startswith("replay:")):
             raise NoSuchModel(

@@ -369,6 +369,7 @@ def _work(
     elif apply and outcome.patch:
         asyncio.run(apply_to_checkout(request.repo, outcome.patch, settings.state_dir))
         errors.print(f"applied to {request.repo}")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is said; one that comes now must not change the exit code
     if unwritten:
         print(f"runoff: {unwritten}", file=sys.stderr)
         sys.exit(BAD)
@@ -400,10 +401,11 @@ def _unwritten(output: Path, outcome: Outcome, store: Store) -> str | None:
 
 
 class _Interrupts:
-    """The first Ctrl-C (or SIGTERM), from now on, ends the search with the best so far; a second one ends the program."""
+    """The first Ctrl-C (or SIGTERM), from now on, ends the search with the best so far, which takes a second or so. Another is
+    taken for impatience; one after that ends the program."""
 
     def __init__(self) -> None:
-        self._noted = False
+        self._noted = 0
         self._pass_on: Callable[[], object] | None = None
         self._before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
 
@@ -415,9 +417,10 @@ class _Interrupts:
             stop.set()
 
     def _note(self, number: int, frame: object) -> None:
-        self._noted = True
-        for each, handler in self._before.items():
-            signal.signal(each, handler)
+        self._noted += 1
+        if self._noted == 2:
+            for each, handler in self._before.items():
+                signal.signal(each, handler)
         if self._pass_on is not None:
             self._pass_on()
 

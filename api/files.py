@@ -20,6 +20,8 @@ def read_issue(text: str) -> str:
     """The issue's text: `-` is standard input, the name of a file its content, anything else the text itself."""
     if text == "-":
         return sys.stdin.buffer.read().decode("utf-8", "replace")
+    if not text:
+        raise typer.BadParameter("it is empty; say what is wrong, in a sentence at least", param_hint="--issue")
     path = Path(text)
     try:
         is_file, is_directory = path.is_file(), path.is_dir()

@@ -59,7 +59,8 @@ def _interrupted(data: Mapping[str, Any]) -> str:
 
 def _ballots(data: Mapping[str, Any]) -> str:
     failed = ", ".join(list(data["failed"])[:3])
-    return f"{data['run']} tests run with {data['candidate']}" + (f"; not passed: {failed}" if failed else "; all pass")
+    tests = f"{data['run']} test{'' if data['run'] == 1 else 's'}"
+    return f"{tests} run with {data['candidate']}" + (f"; not passed: {failed}" if failed else "; all pass")
 
 
 _ACTIONS = {

@@ -29,6 +29,7 @@ from agents.settings import Settings
 from api.errors import BAD_INPUT
 from memory import Journal, RunRecord, Runs, Store, UnknownRun
 from selection import NEITHER, Question
+from workspaces import Repositories, RepositoryError
 
 FOLLOW_S = 1.0  # between two looks at a Run of another process
 LARGEST_BODY = 16 << 20  # bytes of a request
@@ -100,8 +101,12 @@ class Service:
         self._waiting: dict[str, tuple[Question, asyncio.Future[int | None]]] = {}
 
     async def start(self, posted: Posted) -> str:
-        """Create a Run and let it work in the background. Raises NotAllowed, BadCandidates."""
+        """Create a Run and let it work in the background. Raises NotAllowed, BadCandidates,
+        RepositoryError."""
         posted.refuse_programs(self.settings)
+        if not posted.repo.is_absolute():
+            raise NotAllowed(f"repo: {posted.repo} is relative; write the whole path, as the service's machine has it")
+        await Repositories.inspect(posted.repo)
         request = (await asyncio.to_thread(posted.given, self.store)).complete(self.settings)
         run_id = Runs(self.store).create(request.model_dump(mode="json"))
         task = asyncio.create_task(self._work(run_id, request), name=f"run {run_id}")
@@ -252,7 +257,13 @@ def create_app(settings: Settings, *, token: str, hosts: list[str] | None = None
     async def not_valid(_: HttpRequest, error: RequestValidationError) -> Response:
         return _refusal(422, [{name: each[name] for name in ("type", "loc", "msg")} for each in error.errors()])
 
-    for kind, status in ((UnknownRun, 404), (NotAllowed, 422), (BadCandidates, 422), (NotAsked, 409)):
+    for kind, status in (
+        (UnknownRun, 404),
+        (NotAllowed, 422),
+        (BadCandidates, 422),
+        (RepositoryError, 422),
+        (NotAsked, 409),
+    ):
         app.add_exception_handler(kind, lambda _, error, status=status: _refusal(status, str(error)))
 
     @app.post("/v1/runs", status_code=202)

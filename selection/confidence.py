@@ -26,6 +26,8 @@ ALONE = _rate(9, 9)  # there was one
 # No test of the repository failed before, so that only what a candidate's author says speaks for it: the share of single samples
 # of a language model that resolve their issue (CodeMonkeys, 2025, SWE-bench Verified, one of ten at random: 45.8 %).
 UNSHOWN = 0.458
+# Agreement of so few patches says nothing: what a patch's probability was learnt from are issues with at least four.
+FEW = 4
 # No test could be run, or none tells anything: the share of issues that the majority's patch resolves when nothing is run
 # (Agentless, 2025, table 4, SWE-bench Lite, before any test: 77 of 300).
 UNTESTED = 0.257
@@ -83,7 +85,8 @@ def confidence(counted: Count) -> tuple[float, str]:
     best = eligible[0]
     sure = _right(counted, best)
     agree = f"{best.group_votes:.1f} independent votes are for it" if best.group_votes > 1 else ""
-    if not counted.tested and best.of.probability is not None:
+    given = sum(len(each.of.members) for each in counted.standings)
+    if not counted.tested and best.of.probability is not None and given >= FEW:
         return best.of.probability, "no test had a vote; patches that agree with others so much are right so often"
     if not counted.tested:
         return UNTESTED, "no test had a vote, so only its author's word speaks for it"

@@ -6,6 +6,7 @@ import pytest
 
 from agents.repair.behaviour import behaviours
 from agents.testrun import base_run, coverage
+from agents.testrun.harness.calls import shown
 from selection import Candidate, Change, Provenance
 from tests.agents.test_testrun import Start, start  # noqa: F401  (fixtures)
 from tests.workspaces.conftest import live, state  # noqa: F401  (fixtures)
@@ -129,3 +130,19 @@ async def test_beside_tests_and_files_that_are_no_python(start: Start) -> None: 
     found = (await behaviours(session, base, await coverage(session, base), candidates)).digests
     assert found.keys() == {"n + n", "2 * n"}
     assert found["n + n"] == found["2 * n"]
+
+
+def test_an_object_is_shown_by_its_attributes_and_not_by_an_address() -> None:
+    class Line:
+        def __init__(self, price: int) -> None:
+            self.price = price
+
+    class Cart:
+        def __init__(self) -> None:
+            self.lines, self.names = [Line(3)], {"tea": Line(4)}
+
+    assert (
+        shown([Cart(), (Line(5),), 7])
+        == "[Cart(lines=[Line(price=3)], names={'tea': Line(price=4)}), (Line(price=5),), 7]"
+    )
+    assert " at 0x" not in shown(object())

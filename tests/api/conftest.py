@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -83,8 +84,12 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
             ).items():
                 patch.setenv(name, value)
             patch.setattr(sys, "argv", command)
-            with pytest.raises(SystemExit) as left:
-                main()
+            interrupted = signal.getsignal(signal.SIGINT)
+            try:
+                with pytest.raises(SystemExit) as left:
+                    main()
+            finally:
+                signal.signal(signal.SIGINT, interrupted)
         said = capsys.readouterr()
         return subprocess.CompletedProcess(command, int(left.value.code or 0), said.out, said.err)
 

@@ -135,6 +135,17 @@ def test_another_model_is_asked_where_the_first_has_failed(runoff: Runoff, repo:
     assert replayed.returncode == 0, replayed.stderr + replayed.stdout
 
 
+def test_patches_with_which_the_failing_test_fails_still_are_not_enough(
+    runoff: Runoff, repo: Path, tmp_path: Path
+) -> None:
+    wrong = script_of(tmp_path / "wrong.json", edits(*(f"number * {factor}" for factor in range(3, 20))))
+    good = script_of(tmp_path / "good.json", [MENDED])
+    asked = ["--issue", "half(4) must give 2", "--budget", "wall=5m,candidates=40", "--model", wrong]
+    done = runoff("resolve", repo, *asked, "--other-model", good, RUNOFF_WORKERS="2")
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert "mended: tests/test_halves.py::test_half" in done.stdout
+
+
 def test_another_model_is_not_asked_where_the_first_does_well(runoff: Runoff, repo: Path, tmp_path: Path) -> None:
     good = script_of(tmp_path / "good.json", [MENDED])
     other = script_of(tmp_path / "other.json", [MENDED])

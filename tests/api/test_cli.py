@@ -110,9 +110,9 @@ def test_base_starts_from_another_commit_even_when_the_checkout_is_dirty(repo: P
     assert runoff("resolve", repo, "--issue", ISSUE, "--base", "HEAD~1").returncode == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("number", "times"), [(signal.SIGINT, 1), (signal.SIGTERM, 1), (signal.SIGINT, 2)])
 def test_an_interrupt_ends_with_130_a_verdict_and_nothing_left_behind(
-    repo: Path, tmp_path: Path, number: signal.Signals
+    repo: Path, tmp_path: Path, number: signal.Signals, times: int
 ) -> None:
     (repo / "halves.py").write_text(ENDLESS)
     commit(repo)
@@ -128,9 +128,12 @@ def test_an_interrupt_ends_with_130_a_verdict_and_nothing_left_behind(
     for line in process.stderr:  # until the search has begun
         if "tests fail" in line or "suspicious" in line:
             break
-    process.send_signal(number)
-    _, errors = process.communicate(timeout=60)
+    for _ in range(times):
+        process.send_signal(number)
+        time.sleep(0.05)
+    said, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
+    assert "runoff resume" in said + errors
     assert (out / "verdict.json").exists()
     assert not left_behind(state)
 

@@ -145,3 +145,14 @@ def test_static_runs_nothing_and_the_patch_that_others_agree_with_wins(
     assert 0 < verdict["confidence"] < 1
     assert "it was not verified" in verdict["reason"]
     assert any("nothing was run" in note for note in verdict["notes"])
+
+
+def test_two_patches_that_agree_with_nobody_are_not_sure_of_themselves(
+    shop: Path,  # noqa: F811
+    patches: dict[str, str],
+    tmp_path: Path,
+    runoff: Runoff,
+) -> None:
+    directory = write(tmp_path / "patches", {name: patches[name] for name in ("alpha", "gamma")})
+    ended = runoff("select", shop, "--issue", ISSUE, "--candidates", directory, "--static", "--json")
+    assert json.loads(ended.stdout)["confidence"] < 0.5

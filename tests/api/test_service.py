@@ -76,15 +76,20 @@ def test_a_run_is_started_followed_and_read(service: httpx.Client, repo: Path) -
     assert replayed.text.count("data:") == 1
 
 
-def test_bad_input_is_refused_or_journaled_with_the_reason(service: httpx.Client, tmp_path: Path) -> None:
+def test_bad_input_is_refused_or_journaled_with_the_reason(service: httpx.Client, repo: Path, tmp_path: Path) -> None:
     refused = service.post("/v1/runs", json={"repo": "/somewhere", "issue": " "})
     assert refused.status_code == 422
     assert "issue is empty" in refused.text
-    started = service.post("/v1/runs", json={"repo": str(tmp_path / "nothing"), "issue": ISSUE}).json()
+    for path, why in ((str(tmp_path / "nothing"), "nothing"), (str(tmp_path), "git"), ("repo", "write the whole path")):
+        refused = service.post("/v1/runs", json={"repo": path, "issue": ISSUE})
+        assert refused.status_code == 422
+        assert why in refused.json()["detail"]
+    assert service.get("/v1/runs").json() == []
+    started = service.post("/v1/runs", json={"repo": str(repo), "issue": ISSUE, "base": "nosuch"}).json()
     service.get(f"/v1/runs/{started['id']}/events")  # ends with the run
     ended = service.get(f"/v1/runs/{started['id']}").json()
     assert ended["state"] == "failed"
-    assert "nothing" in ended["error"]
+    assert "nosuch" in ended["error"]
     assert service.get("/v1/runs/unknown").status_code == 404
 
 

@@ -21,7 +21,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .describe import ADDRESS, Unknown, describe
+from .describe import ADDRESS, NAMED, Unknown, describe
 from .fork import Report
 from .mutate import mutations
 from .serve import TEXT_LIMIT
@@ -30,6 +30,7 @@ INPUT_BYTES = 4 << 10  # of one pickled input
 RECORDED = 40
 ITEMS = 1000  # of an iterator
 SHOWN = 400  # characters of a call, or of its result, that a person reads
+SHOWN_DEPTH = 4  # of values in each other; deeper ones are described
 
 
 def run(report: Report, units: list[dict[str, Any]], request: dict[str, Any], root: str) -> None:
@@ -172,14 +173,14 @@ def _show(function: dict[str, Any], payload: str, root: str) -> dict[str, Any]:
     """A call and what came of it, as a person reads them; "skipped" where that would be too long."""
     target = _function(function, root)
     arguments, keywords = pickle.loads(base64.b64decode(payload))  # noqa: S301  (pickled in this sandbox)
-    given = [*map(_shown, arguments), *(f"{name}={_shown(value)}" for name, value in keywords.items())]
+    given = [*map(shown, arguments), *(f"{name}={shown(value)}" for name, value in keywords.items())]
     call = f"{function['name']}({', '.join(given)})"
     try:
-        result = _shown(_result(target(*arguments, **keywords)))
+        result = shown(_result(target(*arguments, **keywords)))
     except Exception as error:  # noqa: BLE001  (the repository's code: anything may come)
         result = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         result = f"it raises {result}"
-    left = [*map(_shown, arguments), *(f"{name}={_shown(value)}" for name, value in keywords.items())]
+    left = [*map(shown, arguments), *(f"{name}={shown(value)}" for name, value in keywords.items())]
     if left != given:
         result += f" (and the arguments become {', '.join(left)})"
     if len(call) > SHOWN or len(result) > SHOWN:
@@ -187,10 +188,28 @@ def _show(function: dict[str, Any], payload: str, root: str) -> dict[str, Any]:
     return {"status": "passed", "call": call, "text": result}
 
 
-def _shown(value: Any) -> str:
-    """Its repr, or where that hides the state behind an address, its description."""
+def shown(value: Any, depth: int = 0) -> str:
+    """Its repr; where that hides the state behind an address, the type with its attributes, as a call that would make it
+    might look; else its description."""
     text = repr(value)
-    return describe(value) if ADDRESS.search(text) else text
+    if not ADDRESS.search(text):
+        return text
+    kind, attributes = type(value), getattr(value, "__dict__", None)
+    if depth < SHOWN_DEPTH and kind in (list, tuple):
+        inner = ", ".join(shown(each, depth + 1) for each in value)
+        return f"[{inner}]" if kind is list else f"({inner}{',' if len(value) == 1 else ''})"
+    if depth < SHOWN_DEPTH and kind is dict:
+        pairs = (f"{shown(key, depth + 1)}: {shown(each, depth + 1)}" for key, each in value.items())
+        return f"{{{', '.join(pairs)}}}"
+    if (
+        depth < SHOWN_DEPTH
+        and type(attributes) is dict
+        and not isinstance(value, NAMED)
+        and kind.__module__ != "builtins"
+    ):
+        given = ", ".join(f"{name}={shown(each, depth + 1)}" for name, each in attributes.items())
+        return f"{kind.__name__}({given})"
+    return describe(value)
 
 
 def _function(function: dict[str, Any], root: str) -> Any:
