@@ -207,14 +207,26 @@ def _take_over(root: Path, stack: contextlib.ExitStack) -> bool:
 
 
 def _end_processes(identity: str) -> list[int]:
-    """Kill the processes that are marked with the name of a sandbox, whoever their parent is now."""
-    marked, ended = os.fsencode(f"{MARK}={identity}"), []
+    """Kill the processes that are marked with the name of a sandbox, whoever their parent is now, until there are none: one that
+    is dying may just have begun another, which nobody would end."""
+    ended = set[int]()
+    deadline = time.monotonic() + 2.0
+    while (found := _marked(identity)) and time.monotonic() < deadline:
+        for pid in found:
+            with contextlib.suppress(OSError):  # it has ended, or is somebody else's
+                os.kill(pid, 9)
+                ended.add(pid)
+        time.sleep(0.002)
+    return sorted(ended)
+
+
+def _marked(identity: str) -> list[int]:
+    marked, found = os.fsencode(f"{MARK}={identity}"), []
     for place in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # it has ended, or is somebody else's
+        with contextlib.suppress(OSError):
             if marked in (place / "environ").read_bytes().split(b"\0"):
-                os.kill(int(place.name), 9)
-                ended.append(int(place.name))
-    return ended
+                found.append(int(place.name))
+    return found
 
 
 def _end_group(group: Path) -> bool:
