@@ -56,9 +56,8 @@ async def next_wave(
     counted = live.evidence.counted()
     standings = counted.standings
     tested = frozenset(probe.kind for name, probe in counted.box.probes.items() if counted.box.speaks(name))
-    attempts: dict[
-        str, set[Any]
-    ] = {}  # that made a candidate; a trajectory's second patch is no second voice for what it does
+    # The attempts that made each candidate: a trajectory's second patch is no second voice for what it does.
+    attempts: dict[str, set[Any]] = {}
     for place, row in enumerate(found):
         attempts.setdefault(row["id"], set()).add(row["trajectory"] or place)
     unmended = live.evidence.base is not None and bool(live.evidence.base.failing) and "target" not in tested
