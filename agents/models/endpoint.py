@@ -11,8 +11,6 @@ from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
-import openai
-
 from agents.errors import (
     AnswerCut,
     AnswerGarbled,
@@ -66,6 +64,8 @@ class Endpoint:
         self.model = model
         self.facts = Facts()
         self._patience = patience or Patience()
+        import openai  # see bounded.py
+
         self._client = openai.AsyncOpenAI(
             base_url=self.name,
             api_key=key or NO_KEY,

@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-import openai
-
 from agents.errors import (
     AnswerCut,
     AnswerLost,
@@ -40,12 +38,16 @@ _LONG_PROMPT = re.compile(
 def wire_errors() -> tuple[type[Exception], ...]:
     """What a call may raise that `explain` translates: a connection that breaks in the middle of a stream raises an error
     of the HTTP library."""
+    import openai  # see bounded.py
+
     library = http_library()
     return (openai.APIError, library.HTTPError, library.StreamError, OSError)
 
 
 def explain(error: Exception, where: str, model: str, *, begun: bool) -> ModelError:
     """Translate an exception of the client library. begun: tokens had come already."""
+    import openai  # see bounded.py
+
     if isinstance(error, openai.APIStatusError):
         return from_status(error.status_code, error.body, where, model, dict(error.response.headers))
     if begun:

@@ -116,7 +116,8 @@ def test_no_wave_is_bought_twice_by_a_run_that_goes_on(runoff: Runoff, repo: Pat
 def test_a_trajectory_goes_on_once(runoff: Runoff, repo: Path, tmp_path: Path) -> None:
     wrong = edits(*(f"number * {factor}" for factor in range(3, 20)))
     model = script_of(tmp_path / "wrong.json", wrong)
-    runoff("resolve", repo, "--issue", "half(4) must give 2", "--budget", "wall=5m", "--model", model)
+    asked = ["--issue", "half(4) must give 2", "--budget", "wall=5m", "--model", model]
+    runoff("resolve", repo, *asked, RUNOFF_TRAJECTORIES="1")
     assert [(each["goes_on"], each["turns"]) for each in ended(runoff) if each["trajectory"] == "1"] == [
         (False, 4),
         (True, 8),
@@ -141,7 +142,7 @@ def test_patches_with_which_the_failing_test_fails_still_are_not_enough(
     wrong = script_of(tmp_path / "wrong.json", edits(*(f"number * {factor}" for factor in range(3, 20))))
     good = script_of(tmp_path / "good.json", [MENDED])
     asked = ["--issue", "half(4) must give 2", "--budget", "wall=5m,candidates=40", "--model", wrong]
-    done = runoff("resolve", repo, *asked, "--other-model", good, RUNOFF_WORKERS="2")
+    done = runoff("resolve", repo, *asked, "--other-model", good, RUNOFF_WORKERS="1", RUNOFF_TRAJECTORIES="3")
     assert done.returncode == 0, done.stderr + done.stdout
     assert "mended: tests/test_halves.py::test_half" in done.stdout
 
