@@ -61,7 +61,7 @@ class Judge:
     async def write_tests(self, patches: Sequence[bytes]) -> bytes | None:
         """A test file that is to tell these patches apart; None when there is none. Raises LimitExceeded."""
         said = await self._ask(write_tests(patches), self._answer_tokens)
-        found = _FENCE.search(said[0].text) if said else None
+        found = _FENCE.search(said.text) if said else None
         if found is None:
             return None
         try:
@@ -75,19 +75,19 @@ class Judge:
         letter can no longer change."""
         tokens = min(_LETTER_TOKENS, self._answer_tokens)
         said = await self._ask(question, tokens, logprobs=_TOP)
-        first = probabilities(said[0], count) if said else None
-        if first is None or said[0].logprobs:
+        first = probabilities(said, count) if said else None
+        if said is None or first is None or said.logprobs:
             return first
         votes = [first]
         while not _decided(votes):
             said = await self._ask(question, tokens, temperature=0.7, seed=len(votes))
-            vote = probabilities(said[0], count) if said else None
+            vote = probabilities(said, count) if said else None
             if vote is None:
                 return None
             votes.append(vote)
         return tuple(sum(column) / len(votes) for column in zip(*votes, strict=True))
 
-    async def _ask(self, question: str, tokens: int, **options: Any) -> Sequence[Choice]:
+    async def _ask(self, question: str, tokens: int, **options: Any) -> Choice | None:
         request = ModelRequest(
             asked(self._issue, question),
             max_tokens=tokens,
@@ -99,10 +99,10 @@ class Judge:
         )
         self.step += 1
         try:
-            return (await self._model.complete(request)).choices
+            return (await self._model.complete(request)).choices[0]
         except ModelError as error:
             self._journal.append("note", {"text": f"the judge has no answer: {error}"})
-            return ()
+            return None
 
 
 def _decided(votes: Sequence[tuple[float, ...]]) -> bool:
