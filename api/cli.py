@@ -8,7 +8,6 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -22,6 +21,7 @@ from api import model_commands, options, report
 from api.ask import AskOnTerminal
 from api.errors import BAD_INPUT, USAGE_ERROR, one_line, usage
 from api.files import check_output, read_issue, write_output
+from api.interrupts import Interrupts
 from api.plain import plain
 from api.plan_command import plan_command
 from api.progress import ProgressView
@@ -380,7 +380,7 @@ def _engine(
     request: Request, settings: Settings, output: Path | None, run_id: str | None
 ) -> tuple[Outcome, str | None]:
     """Run the engine with progress, and write what came out; with it, what kept it from being written."""
-    interrupts = _Interrupts()
+    interrupts = Interrupts()
     with Store.open(settings.state_dir) as store:
         with ProgressView(report.console(stderr=True)) as view:
             outcome = asyncio.run(_until_interrupted(interrupts, request, settings, store, view, run_id))
@@ -400,33 +400,8 @@ def _unwritten(output: Path, outcome: Outcome, store: Store) -> str | None:
     return None
 
 
-class _Interrupts:
-    """The first Ctrl-C (or SIGTERM), from now on, ends the search with the best so far, which takes a second or so. Another is
-    taken for impatience; one after that ends the program."""
-
-    def __init__(self) -> None:
-        self._noted = 0
-        self._pass_on: Callable[[], object] | None = None
-        self._before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def pass_on(self, stop: asyncio.Event) -> None:
-        """Set `stop` when it comes, or at once if it has come."""
-        loop = asyncio.get_running_loop()
-        self._pass_on = lambda: loop.call_soon_threadsafe(stop.set)
-        if self._noted:
-            stop.set()
-
-    def _note(self, number: int, frame: object) -> None:
-        self._noted += 1
-        if self._noted == 2:
-            for each, handler in self._before.items():
-                signal.signal(each, handler)
-        if self._pass_on is not None:
-            self._pass_on()
-
-
 async def _until_interrupted(
-    interrupts: _Interrupts, request: Request, settings: Settings, store: Store, view: ProgressView, run_id: str | None
+    interrupts: Interrupts, request: Request, settings: Settings, store: Store, view: ProgressView, run_id: str | None
 ) -> Outcome:
     from agents.resolve import resolve  # a second of imports that the other commands do without
 
