@@ -42,8 +42,6 @@ async def held(live: LiveRun, stage: str, amounts: Amounts = NOTHING) -> AsyncIt
             "sandbox_s", limit, limit - await live.ledger.left("sandbox_s", SELECTION), stage
         ) from error
     finally:
-        held_s = (
-            live.sandbox_s - live.billed_s
-        )  # what sandboxes were held for since the last stage is on this one's bill
+        held_s = live.sandbox_s - live.billed_s  # since the last stage: that is on this one's bill
         live.billed_s += held_s
         await live.ledger.settle(reservation, Amounts(candidates=stage_held.candidates, sandbox_s=held_s))

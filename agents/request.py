@@ -103,8 +103,9 @@ class Request(BaseModel):
         for name in ("model", "other_models", "base_url", "record"):
             value = getattr(self, name)
             if value not in (None, (), getattr(settings, name, None)):
+                shown = ", ".join(value) if isinstance(value, tuple) else value
                 raise NotAllowed(
-                    f"{name}: {value} is not what this service is set up with; leave it out, or let whoever runs the service "
+                    f"{name}: {shown} is not what this service is set up with; leave it out, or let whoever runs the service "
                     f"set RUNOFF_{name.upper()}"
                 )
 
@@ -114,9 +115,7 @@ class Request(BaseModel):
         names = ("budget", "sandbox", "image", "python", "model", "other_models", "base_url")
         given = {name: getattr(self, name) for name in names}
         if self.python is not None and len(self.python.parts) > 1 and self.python.exists():
-            given["python"] = (
-                self.python.absolute()
-            )  # not what a link there leads to: that may be another environment's
+            given["python"] = self.python.absolute()  # a link stays one: what it leads to may be another environment's
         filled = {name: getattr(settings, name) if value is None else value for name, value in given.items()}
         if self.other_models and (self.candidates or (filled["model"] or "replay:").startswith("replay:")):
             raise NoSuchModel(

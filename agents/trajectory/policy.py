@@ -84,9 +84,7 @@ class ModelPolicy:
             number, goes_on = int(data["trajectory"]), data["goes_on"]
             if number in self.deepened if goes_on else number <= self.drawn:
                 each = _Trajectory(number, data["model"], goes_on, data["cut"], data["why"], data["patch"])
-                found.setdefault(
-                    (goes_on, number), each
-                )  # of one that ended twice, since its wave began again, the first
+                found.setdefault((goes_on, number), each)  # the first end, where a wave that began again told another
         return {number: each for (_, number), each in sorted(found.items())}
 
     @property
