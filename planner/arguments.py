@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ValidationError
 
 from planner.errors import CompileError, nearest
-from planner.parse import Parsed
+from planner.parsed import Parsed
 from planner.plan import waits
 from planner.tools import ToolSpec
 

@@ -20,7 +20,8 @@ from planner.dedupe import Dedupe
 from planner.errors import CompileError, CompileErrors, nearest
 from planner.hazards import Hazards
 from planner.names import Names
-from planner.parse import ENDS, Parsed, assigned_name, parse
+from planner.parse import assigned_name, parse
+from planner.parsed import ENDS, Parsed
 from planner.plan import Call, End, Plan, Why, renamed
 from planner.prune import prune
 from planner.rank import rank

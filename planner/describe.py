@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from planner.parse import ENDS
+from planner.parsed import ENDS
 from planner.tools import ToolSpec
 
 _LANGUAGE = """\

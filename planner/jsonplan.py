@@ -8,7 +8,8 @@ from typing import Any
 
 from planner.compiler import Compiler
 from planner.errors import CompileError
-from planner.parse import NodePlace, Parsed, Place, read_reference
+from planner.parse import read_reference
+from planner.parsed import Parsed, Place, Spot
 from planner.plan import Plan, Reference, deeper
 from planner.statements import DEEPEST
 from planner.tools import ToolSpec
@@ -31,7 +32,7 @@ def compile_json(text: str | bytes, tools: Iterable[ToolSpec]) -> Plan:
         if deeper(call.get("arguments"), DEEPEST):
             compiler.errors.append(place.fault("too-deep", "the arguments are nested too deeply", "make them flatter"))
             continue
-        uses: list[tuple[Reference, Place | NodePlace]] = []
+        uses: list[tuple[Reference, Spot]] = []
         try:
             arguments = {key: _value(value, uses, place) for key, value in call.get("arguments", {}).items()}
         except (ValueError, RecursionError) as error:
@@ -59,7 +60,7 @@ def _calls(compiler: Compiler, text: str | bytes) -> list[Any]:
     return calls
 
 
-def _value(value: Any, uses: list[tuple[Reference, Place | NodePlace]], place: Place) -> Any:
+def _value(value: Any, uses: list[tuple[Reference, Spot]], place: Place) -> Any:
     if isinstance(value, dict):
         if value.keys() == {"ref"} and isinstance(value["ref"], str):
             reference = read_reference(value["ref"])

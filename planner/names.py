@@ -11,7 +11,7 @@ from typing import Annotated, Any, Union
 from pydantic import BaseModel
 
 from planner.errors import CompileError, nearest
-from planner.parse import Parsed
+from planner.parsed import Parsed
 from planner.plan import Reference
 
 MOST_HINTS = 50  # of one plan: what was meant is searched for by likeness, which takes its time

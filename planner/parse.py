@@ -7,60 +7,15 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, cast
 
+from planner import plain
 from planner.errors import CompileError
-from planner.plan import Reference, Template
+from planner.parsed import ENDS, NodePlace, Parsed, Place, Spot, indent, joined
+from planner.plan import Reference
 from planner.statements import Statement
 
-ENDS = ("finish", "replan")
 MOST_FAULTS = 20  # of one statement that are told
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where something stands, for faults that are found later."""
-
-    line: int = 1
-    column: int = 0
-    source: str = ""
-
-    def fault(self, code: str, message: str, hint: str = "") -> CompileError:
-        return CompileError(code, self.line, self.column, message, hint, self.source)
-
-
-class NodePlace(NamedTuple):
-    """The same, worked out only when there is a fault."""
-
-    statement: Statement
-    node: ast.AST
-
-    def fault(self, code: str, message: str, hint: str = "") -> CompileError:
-        return _place(self.statement, self.node).fault(code, message, hint)
-
-
-@dataclass(slots=True)
-class Parsed:
-    """`name = tool(argument=value, …)`; name is None for `finish(…)` and `replan(…)`.
-
-    places: of each argument's value; uses: each reference with its place.
-    """
-
-    name: str | None
-    tool: str
-    arguments: dict[str, Any]
-    line: int
-    place: Place | NodePlace
-    tool_place: Place | NodePlace
-    places: Mapping[str, Place | NodePlace] = field(default_factory=dict)
-    uses: Sequence[tuple[Reference, Place | NodePlace]] = ()
-
-    @property
-    def end(self) -> Literal["finish", "replan"]:
-        """Which end it is, of a statement without a name."""
-        return cast("Literal['finish', 'replan']", self.tool)
 
 
 class _Fault(Exception):
@@ -87,6 +42,12 @@ def read_reference(text: str) -> Reference:
 
 def parse(statement: Statement) -> tuple[Parsed | None, list[CompileError]]:
     """The statement, or its faults."""
+    plainly = plain.read(statement)
+    return (plainly, []) if plainly is not None else parse_fully(statement)
+
+
+def parse_fully(statement: Statement) -> tuple[Parsed | None, list[CompileError]]:
+    """The same, with Python's parser whatever it is."""
     reader = _Reader(statement)
     node = reader.tree()
     parsed = reader.statement(node) if node is not None else None
@@ -96,12 +57,12 @@ def parse(statement: Statement) -> tuple[Parsed | None, list[CompileError]]:
 class _Reader:
     def __init__(self, statement: Statement) -> None:
         self._statement = statement
-        self._uses: list[tuple[Reference, Place | NodePlace]] = []
+        self._uses: list[tuple[Reference, Spot]] = []
         self.errors: list[CompileError] = []
 
     def tree(self) -> ast.stmt | None:
         statement = self._statement
-        shift = _shift(statement.text)
+        shift = indent(statement.text)
         if statement.fault:
             lines = statement.text.split("\n")
             last = len(lines) - 1 if statement.column else 0
@@ -146,7 +107,7 @@ class _Reader:
 
     def _call(self, name: str | None, tool: str, node: ast.stmt, call: ast.Call) -> Parsed:
         arguments: dict[str, Any] = {}
-        places: dict[str, Place | NodePlace] = {}
+        places: dict[str, Spot] = {}
         for each in call.args:
             if isinstance(each, ast.Starred):
                 self._fault(_Fault(each, "unpacking", "`*` is not allowed here", "write every argument by its name"))
@@ -192,7 +153,7 @@ class _Reader:
             case ast.Dict(keys=keys, values=values):
                 return {_key(node, key): self._value(value) for key, value in zip(keys, values, strict=True)}
             case ast.JoinedStr(values=parts):
-                return _joined([self._part(part) for part in parts])
+                return joined([self._part(part) for part in parts])
         raise _Fault(node, "not-a-value", f"{_kind(node)} is not a value that a plan may hold", _VALUE)
 
     def _part(self, node: ast.expr) -> str | Reference:
@@ -208,28 +169,12 @@ class _Reader:
     def _fault(self, fault: _Fault) -> None:
         if len(self.errors) >= MOST_FAULTS:
             return
-        place = _place(self._statement, fault.node)
+        place = NodePlace(self._statement, fault.node)
         self.errors.append(place.fault(fault.code, fault.message, fault.hint))
 
     def _refuse(self, code: str, message: str, hint: str) -> None:
         first = self._statement.text.split("\n", 1)[0]
-        self.errors.append(Place(self._statement.line, _shift(first), first).fault(code, message, hint))
-
-
-def _place(statement: Statement, node: ast.AST) -> Place:
-    lines = statement.text.split("\n")
-    line = min(getattr(node, "lineno", 1), len(lines))  # Python 3.11 misplaces what stands in an f-string
-    source = lines[line - 1]
-    shift = _shift(source) if line == 1 else 0
-    column: int = getattr(node, "col_offset", 0)
-    if not source.isascii():  # col_offset counts bytes
-        column = len(source[shift:].encode("utf-8", "replace")[:column].decode("utf-8", "ignore"))
-    return Place(statement.line + line - 1, column + shift, source)
-
-
-def _shift(text: str) -> int:
-    """How far a statement is indented."""
-    return len(text) - len(text.lstrip(" \t\f"))
+        self.errors.append(Place(self._statement.line, indent(first), first).fault(code, message, hint))
 
 
 _EXPECTED = "write `name = tool(argument=value)`"
@@ -252,12 +197,6 @@ def _number(node: ast.AST, value: Any) -> Any:
     if isinstance(value, int) and value.bit_length() > _MOST_BITS:
         raise _Fault(node, "not-a-value", f"the number has more than {_MOST_BITS} bits", "write a smaller one")
     return value
-
-
-def _joined(parts: list[str | Reference]) -> str | Template:
-    if all(isinstance(part, str) for part in parts):
-        return "".join(cast("list[str]", parts))
-    return Template(tuple(parts))
 
 
 def _key(node: ast.AST, key: ast.expr | None) -> Any:

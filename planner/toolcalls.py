@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from planner.compiler import Compiler
-from planner.parse import Parsed, Place
+from planner.parsed import Parsed, Place
 from planner.plan import Plan, deeper
 from planner.statements import DEEPEST
 from planner.tools import ToolSpec

@@ -22,7 +22,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
-from planner.parse import ENDS
+from planner.parsed import ENDS
 from planner.tools import EXCLUSIVE, VOLATILE, Effect, Effects, Resource, ToolSpec, always, paths_of
 
 _TYPES = {"str": str, "int": int, "float": float, "bool": bool, "any": Any, "Any": Any, "dict": dict[str, Any]}
