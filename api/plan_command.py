@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -30,7 +32,7 @@ def plan_command(
     """Compile a plan and explain it: what waits for what and why, what was merged and left out, costs, critical path.
 
     With --run, the plans that a run executed, with the times that they took (EXPLAIN ANALYZE). Exit code 2 when the plan
-    has faults; each is shown with its place and what to write instead.
+    has faults; each is shown with its place and what to write instead (with --format json as `errors`, on standard output).
     """
     if (file is None) == (run is None):
         raise typer.BadParameter("name a file with a plan, or a run with --run; one of them", param_hint="FILE")
@@ -48,8 +50,12 @@ def plan_command(
     try:
         plan = compile_plan(_read(file), _specs(tools))
     except CompileErrors as errors:
-        for error in errors.errors:
-            print(f"{'standard input' if str(file) == '-' else file}: {error}", file=sys.stderr)
+        if format == "json":
+            told = [asdict(error) | {"column": error.column + 1} for error in errors.errors]
+            print(json.dumps({"errors": told}, indent=2))
+        else:
+            for error in errors.errors:
+                print(f"{'standard input' if str(file) == '-' else file}: {error}", file=sys.stderr)
         sys.exit(2)
     sys.stdout.write(FORMATS[format](explain(plan)))
 

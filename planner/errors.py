@@ -26,8 +26,9 @@ class CompileError:
     source: str = ""
 
     def __str__(self) -> str:
-        """One line, then the faulty line with a caret below the fault."""
-        said = f"line {self.line}, column {self.column}: {self.message}" + (f"; {self.hint}" if self.hint else "")
+        """One line, its column from 1 as editors count, then the faulty line with a caret below the fault."""
+        hint = f"; {self.hint}" if self.hint else ""
+        said = f"line {self.line}, column {self.column + 1}: {self.message}{hint} [{self.code}]"
         if not self.source:
             return said
         start = max(0, self.column - _SHOWN // 2)

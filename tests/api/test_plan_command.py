@@ -45,8 +45,16 @@ def test_each_fault_of_a_plan_is_shown_with_its_place(runoff: Runoff, tools: Pat
     plan.write_text('a = raed(path="x")\nb = edit(pth="x")\n')
     refused = runoff("plan", plan, "--tools", tools)
     assert refused.returncode == 2
-    assert f"{plan}: line 1, column 4: there is no tool raed; did you mean read?" in refused.stderr
+    assert f"{plan}: line 1, column 5: there is no tool raed; did you mean read? [unknown-tool]" in refused.stderr
     assert "did you mean path?" in refused.stderr
+    refused = runoff("plan", plan, "--tools", tools, "--format", "json")
+    assert refused.returncode == 2
+    told = json.loads(refused.stdout)["errors"]
+    assert [(each["code"], each["line"], each["column"]) for each in told] == [
+        ("unknown-tool", 1, 5),
+        ("unknown-argument", 2, 14),
+        ("missing-argument", 2, 5),
+    ]
 
 
 def test_the_plan_of_the_documentation_is_one_for_the_tools_of_a_trajectory(runoff: Runoff, tmp_path: Path) -> None:

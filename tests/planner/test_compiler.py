@@ -113,12 +113,12 @@ def test_a_fault_shows_its_place_and_what_to_write_instead() -> None:
         compile_plan('é = grop(pattern="x")\nb = grep(patern="x")\nc = grep(pattern="ü", path=4)', TOOLS)
     told = str(caught.value).split("\n")
     assert told[:3] == [
-        "line 1, column 4: there is no tool grop; did you mean grep?",
+        "line 1, column 5: there is no tool grop; did you mean grep? [unknown-tool]",
         '    é = grop(pattern="x")',
         "        ^",
     ]
-    assert "line 2, column 16: grep has no argument patern; did you mean pattern?" in told
-    assert "line 3, column 27: grep's path: Input should be a valid string; it is 4" in told
+    assert "line 2, column 17: grep has no argument patern; did you mean pattern? [unknown-argument]" in told
+    assert "line 3, column 28: grep's path: Input should be a valid string; it is 4 [wrong-type]" in told
 
 
 @pytest.mark.parametrize(
