@@ -70,9 +70,13 @@ class Request(BaseModel):
         return text
 
     @model_validator(mode="after")
-    def _static_needs_candidates(self) -> Self:
+    def _fits_together(self) -> Self:
         if self.static and not self.candidates:
             raise ValueError("static: there are no candidates to choose among; leave it out, or give some")
+        if self.static and (idle := [name for name in ("test", "junit", "ask") if getattr(self, name)]):
+            raise ValueError(f"static: nothing is run, so that {' and '.join(idle)} would mean nothing; leave one out")
+        if self.junit is not None and self.test is None:
+            raise ValueError("junit: it is the report of a test command; name that, too")
         return self
 
     @field_validator("budget")

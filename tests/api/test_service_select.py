@@ -107,6 +107,11 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"candidates": "x"}, "candidates"),
     ({"instance": "a"}, "candidates: there are none"),
     ({"static": True}, "static: there are no candidates"),
+    (
+        {"candidates": [GOOD], "static": True, "test": "pytest", "ask": True},
+        "static: nothing is run, so that test and ask",
+    ),
+    ({"candidates": [GOOD], "junit": "report.xml"}, "junit: it is the report of a test command; name that, too"),
     ({"candidates": [GOOD, 3]}, "candidates[1] holds no patch; send objects with source and patch"),
     ({"candidates": [GOOD, {"source": "a"}]}, "candidates[1] holds no patch"),
     ({"candidates": [GOOD, {"patch": "a"}]}, "candidates[1] has no source (it has patch)"),
