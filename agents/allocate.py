@@ -11,7 +11,7 @@ from typing import Any
 from agents.live import LiveRun
 from agents.repair import EXECUTIONS, WAVE_TRIES
 from agents.trajectory import ENDED
-from memory import Amounts
+from memory import SEARCH, Amounts
 from selection import (
     TRAJECTORIES,
     AllocationPolicy,
@@ -108,7 +108,7 @@ def _policy(live: LiveRun) -> AllocationPolicy:
 async def _offers(live: LiveRun, found: Sequence[Mapping[str, Any]], plausible: Set[str]) -> tuple[Offer, ...]:
     """What the Run's policy has, as far as the budget goes. plausible: candidates that no test speaks against."""
     assert live.policy is not None
-    left = await live.ledger.left("candidates", "repair")
+    left = await live.ledger.left("candidates", SEARCH)
     offers = [replace(each, most=int(min(each.most, left))) for each in live.policy.offers()]
     if live.request.model is None or live.request.candidates:
         return tuple(offers)
@@ -154,15 +154,15 @@ def _nats(standing: Standing, tested: Set[ProbeKind]) -> float:
 async def used_up(live: LiveRun) -> str | None:
     """The limit that leaves no room for another wave, in words."""
     budget = live.ledger.budget
-    if live.ledger.wall_left_s("repair") <= 0:
+    if live.ledger.wall_left_s(SEARCH) <= 0:
         return f"the time is used up (wall={budget.wall_s:g}s)"
-    if await live.ledger.left("sandbox_s", "repair") < 1:
+    if await live.ledger.left("sandbox_s", SEARCH) < 1:
         return f"the budget is used up (sandbox={budget.sandbox_s:g}s)"
     for kind in ("tokens", "usd"):
-        if await live.ledger.is_short_of(kind, "repair"):
+        if await live.ledger.is_short_of(kind, SEARCH):
             limit = f"{kind}={budget.limit(kind):g}"
             return f"the budget is used up ({limit}; what is left does not pay for another answer of the model)"
     least = EXECUTIONS if live.request.repairs else 1
-    if await live.ledger.left("candidates", "repair") < least:
+    if await live.ledger.left("candidates", SEARCH) < least:
         return f"the budget is used up (candidates={budget.candidates}; a try and its verification take {EXECUTIONS})"
     return None

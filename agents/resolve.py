@@ -40,6 +40,7 @@ from agents.settings import Settings
 from agents.suite import recall_ballots, run_suite
 from memory import (
     OPENED,
+    SEARCH,
     SELECTION,
     Amounts,
     Budget,
@@ -124,7 +125,7 @@ async def resolve(
             )
             async with live_run(run_id, request, settings, store, journal, ledger, evidence) as live:
                 live.person = ask
-                why, interrupted = await _until_stopped(_walk(live), stop, ledger.wall_left_s("repair"))
+                why, interrupted = await _until_stopped(_walk(live), stop, ledger.wall_left_s(SEARCH))
                 if not interrupted:
                     await _gather_late(live)
         except Exception as error:
@@ -243,10 +244,10 @@ async def wave(state: State, runtime: Runtime[LiveRun]) -> State:
     if not samples:
         return {}  # an earlier process went further than this
     found, search_s = list(state.get("found", [])), state.get("search_s", 0.0)
-    tries = int(min(samples, await live.ledger.left("candidates", "repair")))
+    tries = int(min(samples, await live.ledger.left("candidates", SEARCH)))
     started = reported = time.monotonic()
-    async with held(live, "repair", Amounts(candidates=tries)) as stage:
-        wall_s = min(WAVE_S, live.ledger.wall_left_s("repair"), stage.room_s / 2)
+    async with held(live, SEARCH, Amounts(candidates=tries)) as stage:
+        wall_s = min(WAVE_S, live.ledger.wall_left_s(SEARCH), stage.room_s / 2)
         asked = Wave(tries, state.get("what", ""), tuple(state.get("deepen", ())))
         async with aclosing(policy.wave(asked, wall_s=wall_s)) as events:
             async for event in events:

@@ -28,6 +28,7 @@ from memory.journal import Journal
 from memory.redis_book import WAIT_S, RedisBook
 from memory.store import Store
 
+SEARCH = "search"  # the stage in which candidates are made
 SELECTION = "selection"  # the stage whose share is set aside from the start
 LEFT_OPEN = "reservations.left"  # their ids; who reserved them could not tell the book, and is done
 SELECTION_PERCENT = 15  # of wall and sandbox seconds: enough to re-run the tests for the finalists

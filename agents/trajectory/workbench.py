@@ -15,7 +15,7 @@ from agents.trajectory.prompt import Form, Prefix
 from agents.trajectory.said import Said
 from agents.trajectory.stops import Limits, Step
 from executor import Execution, Memo, Scheduler, Slots, Tool
-from memory import Journal, Store
+from memory import SEARCH, Journal, Store
 from planner import Call, Effects, Plan, ToolSpec, grammar, openai_tools
 from workspaces import Checkout, Sandbox, Workspace, Workspaces, patched_files
 
@@ -198,7 +198,7 @@ class Workbench:
         return ModelRequest(
             self._asked,
             max_tokens=self._answer_tokens(self._asked.size),
-            stage="trajectory",
+            stage=SEARCH,
             tools=self._tools,
             grammar=self._grammar,
             temperature=shared.temperature if self.number == 1 else max(shared.temperature, 0.7),

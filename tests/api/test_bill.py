@@ -39,7 +39,7 @@ def test_the_journal_of_a_resolved_run_gives_its_bill_again(
     assert {name: each.as_dict() for name, each in rebuilt.stages.items()} == {
         name: each.model_dump() for name, each in verdict.cost.stages.items()
     }
-    assert rebuilt.stages.keys() == {"localise", "repair", "selection"}
+    assert rebuilt.stages.keys() == {"localise", "search", "selection"}
     assert all(each.sandbox_s > 0 for each in rebuilt.stages.values())
     assert verdict.cost.wall_s == round(rebuilt.wall_s, 3)
     shown = runoff("show", "last").stdout
@@ -66,7 +66,7 @@ def test_a_killed_run_shows_what_it_has_cost_so_far(repo: Path, runoff: Runoff, 
     assert "interrupted" in shown
     assert "bill:" in shown
     assert "so far" in shown
-    assert "repair" in shown
+    assert "search" in shown
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_sandboxes_of_trajectories_are_on_the_bill(runoff: Runoff, tmp_path: Pat
     ended = runoff("resolve", tmp_path / "repo", *arguments, RUNOFF_TRAJECTORIES="3", RUNOFF_WORKERS="3")
     assert ended.returncode == 0, ended.stderr
     stages = json.loads(ended.stdout)["cost"]["stages"]
-    assert stages["repair"]["sandbox_s"] > 3 * 3 + 3, "three trajectories, and the worker beside them"
+    assert stages["search"]["sandbox_s"] > 3 * 3 + 3, "three trajectories, and the worker beside them"
 
 
 def test_a_budget_in_dollars_needs_prices(runoff: Runoff, tmp_path: Path) -> None:
