@@ -13,6 +13,7 @@ a program  the first turn ran `true` in the sandbox: it might have left a proces
 
 ms/turn    wall milliseconds between the ends of two turns of one trajectory, less the time in which the tool ran. All
            share one event loop: with 8 at once and no model to wait for, a turn waits for the work of seven others
+share      wall milliseconds of the whole wave, divided by its turns: what a turn costs the process, whoever waits
 CPU/turn   CPU milliseconds of the process, all its threads, for each turn
 MB         what is held when every trajectory has asked for its last turn, less what was held at the second one and the
            text of their conversations, for each trajectory; by tracemalloc, and by the process's memory (RSS)
@@ -147,12 +148,13 @@ class Wave:
 
     beyond_ms: list[float]
     cpu_ms: float
+    share_ms: float
     tool_ms: list[float]
     held: Held
     files: dict[str, int]
 
     def row(self) -> dict[str, Any]:
-        return {"ms": spread(self.beyond_ms), "cpu_ms": self.cpu_ms}
+        return {"ms": spread(self.beyond_ms), "share_ms": self.share_ms, "cpu_ms": self.cpu_ms}
 
 
 async def wave(turns: int, at_once: int, *, first: str = "", profile: cProfile.Profile | None = None) -> Wave:
@@ -199,8 +201,9 @@ async def wave(turns: int, at_once: int, *, first: str = "", profile: cProfile.P
             pass
         beyond_ms, tool_ms = turn_times(journal)
         assert len(tool_ms) == len(beyond_ms) == (turns - 3) * at_once, "some turn did not call its tool"
-        cpu_ms = together.held.cpu_s * 1000 / ((turns - 2) * at_once)
-        return Wave(beyond_ms, cpu_ms, tool_ms, together.held, sizes(state))
+        measured = (turns - 2) * at_once
+        cpu_ms, share_ms = (spent * 1000 / measured for spent in (together.held.cpu_s, together.held.wall_s))
+        return Wave(beyond_ms, cpu_ms, share_ms, tool_ms, together.held, sizes(state))
 
 
 async def best(asked: argparse.Namespace, turns: int, at_once: int, **model: Any) -> Wave:
@@ -311,7 +314,7 @@ def say_row(name: str, row: dict[str, Any]) -> None:
     memory = f"  {row['rss_mb']:6.2f} MB (RSS)" if "rss_mb" in row else ""
     ms = row["ms"]
     spread_ms = f"{ms['median']:7.2f} ms/turn  mean {ms['mean']:6.2f}  p95 {ms['p95']:6.2f}"
-    say(f"  {name:<60}{spread_ms}  CPU/turn {row['cpu_ms']:5.2f} ms{memory}")
+    say(f"  {name:<60}{spread_ms}  share {row['share_ms']:5.2f}  CPU/turn {row['cpu_ms']:5.2f} ms{memory}")
 
 
 def say(text: str) -> None:

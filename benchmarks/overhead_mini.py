@@ -64,11 +64,12 @@ def measure(
             number = len(self.calls)
             if number == 0 and first.wait() == 0:
                 gc.collect()
-                at.update(cpu=time.process_time(), rss=resident_mb())
+                at.update(cpu=time.process_time(), wall=time.perf_counter(), rss=resident_mb())
             if number == turns - 1:
                 texts.append(sum(sys.getsizeof(each["content"]) for each in agents[self].messages))
                 if last.wait() == 0:
                     at["cpu"] = time.process_time() - at["cpu"]
+                    at["wall"] = time.perf_counter() - at["wall"]
                     gc.collect()
                     at["rss"] = resident_mb() - at["rss"]
                 last.wait()
@@ -110,6 +111,7 @@ def measure(
     beyond = [(begun - ended) * 1000 for each in calls for (_, ended), (begun, _) in pairwise(each)]
     return {
         "ms": spread(beyond),
+        "share_ms": at["wall"] * 1000 / (turns * at_once),
         "cpu_ms": at["cpu"] * 1000 / (turns * at_once),
         "rss_mb": (at["rss"] - sum(texts) / 1e6) / at_once,
     }

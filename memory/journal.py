@@ -12,6 +12,8 @@ from typing import Any
 from memory.store import Store
 
 OPENED = "run.opened"  # a process begins to work on the Run
+_APPEND = """INSERT INTO events (run_id, seq, at, kind, data)
+SELECT ?, coalesce(max(seq), 0) + 1, ?, ?, ? FROM events WHERE run_id = ? RETURNING seq"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +40,9 @@ class Journal:
 
     def append(self, kind: str, data: Mapping[str, Any] | None = None) -> Event:
         """Write one event; it is durable when this returns. `data` must be JSON: no bytes, no objects."""
-        text = json.dumps(data or {})
-        with self._store.transaction() as connection:
-            (seq,) = connection.execute(
-                "SELECT coalesce(max(seq), 0) + 1 FROM events WHERE run_id = ?", (self.run_id,)
-            ).fetchone()
-            event = Event(seq, time.time(), kind, json.loads(text))
-            connection.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?)", (self.run_id, seq, event.at, kind, text))
+        text, at = json.dumps(data or {}), time.time()
+        ((seq,),) = self._store.write(_APPEND, self.run_id, at, kind, text, self.run_id)
+        event = Event(seq, at, kind, json.loads(text))
         for listener in self._listeners:
             listener(event)
         return event

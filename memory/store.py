@@ -89,12 +89,19 @@ class Store:
         except sqlite3.OperationalError as error:
             raise StoreUnusable.because(self.state_dir, "written", error) from error
 
+    def write(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """One statement that writes, a transaction of its own; the rows that it returns."""
+        return self._execute(sql, values, "written")
+
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Read rows."""
+        return self._execute(sql, values, "read")
+
+    def _execute(self, sql: str, values: tuple[object, ...], what: str) -> list[tuple[Any, ...]]:
         try:
             return self._connection.execute(sql, values).fetchall()
         except sqlite3.OperationalError as error:
-            raise StoreUnusable.because(self.state_dir, "read", error) from error
+            raise StoreUnusable.because(self.state_dir, what, error) from error
 
     def close(self) -> None:
         self._connection.close()

@@ -31,8 +31,7 @@ class Secrets:
         """The text without its secrets."""
         for value, name in self._known:
             text = text.replace(value, f"[{name} removed]")
-        lower = text.lower()
-        if any(sign in lower for sign in _SIGNS):
+        if any(map(text.lower().__contains__, _SIGNS)):
             for pattern, instead in _PATTERNS:
                 text = pattern.sub(instead, text)
         return text
