@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from agents.errors import BadModelFile
 from agents.models.account import CALLED, FAILED
 from agents.request import Request
 from agents.settings import Settings
-from memory import Journal, RunRecord, Store
+from memory import Journal, RunRecord, Runs, Store
 
 
 def record_directory(request: Request, settings: Settings, run_id: str) -> Path:
@@ -16,11 +18,21 @@ def record_directory(request: Request, settings: Settings, run_id: str) -> Path:
     return request.record or settings.state_dir / "records" / run_id
 
 
+def find_run(runs: Runs, name: str) -> RunRecord:
+    """The Run of that id, or of its beginning; "last" is the newest that is no replay. Raises UnknownRun."""
+    newest = runs.list() if name == "last" else ()
+    return next((run for run in newest if not _is_replay(run.request)), None) or runs.find(name)
+
+
+def _is_replay(request: Mapping[str, Any]) -> bool:
+    return str(request.get("model") or "").startswith("replay:")
+
+
 def replay_request(run: RunRecord, store: Store, settings: Settings) -> Request:
     """The same Run from its record: the same commit, no server. Raises BadModelFile."""
     request = Request.model_validate(run.request)
     began = Journal(store, run.id).last("repository")
-    if request.model is None or request.model.startswith("replay:"):
+    if request.model is None or _is_replay(run.request):
         what = "is a replay itself" if request.model else "asked no model"
         raise BadModelFile(f"run {run.id} {what}; name a run that was started with --model")
     if began is None:

@@ -225,19 +225,24 @@ def resume_command(
 
 @app.command("replay", epilog="Exit code: 0 the same calls and the same patch, 1 not so, 2 bad input, 130 interrupted.")
 def replay_command(
-    run: Annotated[str, typer.Argument(help="a run with a model: its id or the beginning of it; `last` is the newest")],
+    run: Annotated[
+        str,
+        typer.Argument(
+            help="a run with a model: its id or the beginning of it; `last` is the newest that is no replay itself"
+        ),
+    ],
     output: options.Output = None,
 ) -> None:
     """Run a model's run again from the record of its calls, without a server, and say where it takes another way.
 
     Everything but the model is real: the same commit, sandboxes, tests, selection.
     """
-    from agents.replayed import calls, divergences, replay_request
+    from agents.replayed import calls, divergences, find_run, replay_request
 
     settings = Settings()
     check_output(output)
     with Store.open(settings.state_dir) as store:
-        first = Runs(store).find(run)
+        first = find_run(Runs(store), run)
         request = replay_request(first, store, settings)
     outcome, unwritten = _engine(request, settings, output, None)
     if unwritten:

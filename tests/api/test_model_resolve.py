@@ -180,10 +180,14 @@ def test_a_replay_says_where_it_takes_another_way(runoff: Runoff, tmp_path: Path
     lines = recorded.read_text().splitlines(keepends=True)
     assert len(lines) == len(MAILROOM)
     recorded.write_text(lines[0] + lines[1].replace("english(country)", "english(nobody)") + lines[2])
-    replayed = runoff("replay", "last", RUNOFF_TRAJECTORIES="1")
-    assert replayed.returncode == 1
-    assert "diverged at trajectory 1, step 2: message" in replayed.stdout
-    assert runoff("replay", "last").returncode == 2  # a replay itself
+    for _ in range(2):  # "last" is no replay
+        replayed = runoff("replay", "last", RUNOFF_TRAJECTORIES="1")
+        assert replayed.returncode == 1
+        assert "diverged at trajectory 1, step 2: message" in replayed.stdout
+    opened = next(line for line in runoff("show", "last", "--journal").stdout.splitlines() if '"run.opened"' in line)
+    refused = runoff("replay", json.loads(opened)["run"])
+    assert refused.returncode == 2
+    assert "is a replay itself" in refused.stderr
 
 
 def test_a_run_without_a_model_has_no_record(runoff: Runoff, repo: Path) -> None:
