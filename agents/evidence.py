@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field, replace
 
+from agents.judged import judging
 from agents.questions import Answered
 from agents.repair.behaviour import Split, behaviours, edits_of
 from agents.reproductions import Reproductions
@@ -87,6 +88,12 @@ class Evidence:
             which = f"{len(self.left_out)} of {len(self.base.passing) + len(self.base.failing)} tests"
             notes.append(
                 f"{which} import none of what the candidates change, and were not run: the budget does not last for all"
+            )
+        changes = [change for each in self.candidates.values() for change in each.changes]
+        if rewritten := sorted({change.path for change in judging(changes, None)}):
+            shown = ", ".join(rewritten[:3]) + (", …" if len(rewritten) > 3 else "")
+            notes.append(
+                f"tests and their configuration were run as they are on base, where candidates change them: {shown}"
             )
         if self.flaky:
             notes.append(

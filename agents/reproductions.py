@@ -14,10 +14,11 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from agents.errors import HarnessFailed, UnusableTests
+from agents.judged import sandbox_with
 from agents.testrun import Limit, TestCommand, TestSession
 from agents.testrun import Outcome as RanTest
 from selection import Ballot, Candidate, EquivalenceClass, Outcome, Probe, is_test
-from workspaces import WORKSPACE, SandboxFileError, Workspaces
+from workspaces import WORKSPACE, SandboxFileError
 
 if TYPE_CHECKING:
     from agents.live import LiveRun
@@ -124,25 +125,17 @@ def tests_of(candidate: Candidate) -> list[TestFile]:
 async def run_test_files(live: LiveRun, files: Sequence[TestFile], candidate: Candidate | None) -> dict[str, Outcomes]:
     """Run test files on base or with a candidate: for each file's key, its tests' outcomes; none of a file that cannot be
     imported. Raises UnusableTests, HarnessFailed, SandboxFileError when none can run; SandboxDied."""
-    assert live.live is not None
-    assert live.checkout is not None
     like = live.workers[0]
     found: dict[str, Outcomes] = {file.key: {} for file in files}
     command = TestCommand(tuple(f"./{file.place}" for file in files), cwd_on_path=like.command.cwd_on_path)
-    async with await Workspaces(live.live).create(live.checkout, candidate.patch if candidate else b"") as workspace:
-        sandbox = await live.sandbox_on(workspace)
+    async with sandbox_with(live, candidate) as sandbox:
+        for file in files:
+            await sandbox.write_file(f"{WORKSPACE}/{file.place}", file.content)
+        session = await TestSession.start(sandbox, python=like.python, command=command, preparation=like.preparation)
         try:
-            for file in files:
-                await sandbox.write_file(f"{WORKSPACE}/{file.place}", file.content)
-            session = await TestSession.start(
-                sandbox, python=like.python, command=command, preparation=like.preparation
-            )
-            try:
-                report = await session.run(dict.fromkeys(session.tests[:MOST_TESTS], LIMIT))
-            finally:
-                await session.close()
+            report = await session.run(dict.fromkeys(session.tests[:MOST_TESTS], LIMIT))
         finally:
-            await sandbox.close()
+            await session.close()
     keys = {file.place: file.key for file in files}
     for each in report.outcomes:
         place, _, test = each.unit.partition("::")

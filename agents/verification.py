@@ -2,7 +2,7 @@
 
     tests = tests_of(live)                      pytest, or whatever command --test names
     base = await tests.base()                   which fail, which pass
-    async with tests.on(candidate) as suite:    the same ones on a candidate's files
+    async with tests.on(candidate) as suite:    the same ones, as they are on base, on a candidate's files
         report = await suite.run(limits)
     tests.runner(sandbox)                       for the trajectories' own use
 
@@ -17,12 +17,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from agents.errors import NotPytest, UnusableTests
+from agents.judged import sandbox_with
 from agents.live import LiveRun
 from agents.testrun import BaseRun, Limit, Outcome, RunReport, TestCommand, TestSession, parse_command
 from agents.testrun.baserun import base_outcomes
 from agents.tools import CommandTests, PytestTests, TestRunner
 from selection import Candidate
-from workspaces import Sandbox, Workspaces
+from workspaces import Sandbox
 
 COMMAND_S = 1200.0  # that one run of a command may take
 _NOT_RUN = {126: "cannot be executed", 127: "is not found"}  # a shell's exit codes for what it could not start
@@ -84,22 +85,15 @@ class _Pytest:
 
     @asynccontextmanager
     async def on(self, candidate: Candidate) -> AsyncIterator[Suite]:
-        live = self.live
-        assert live.live is not None
-        assert live.checkout is not None
-        async with await Workspaces(live.live).create(live.checkout, candidate.patch) as workspace:
-            sandbox = await live.sandbox_on(workspace)
+        like = self.live.workers[0]
+        async with sandbox_with(self.live, candidate) as sandbox:
+            session = await TestSession.start(
+                sandbox, python=like.python, command=like.command, preparation=like.preparation
+            )
             try:
-                like = live.workers[0]
-                session = await TestSession.start(
-                    sandbox, python=like.python, command=like.command, preparation=like.preparation
-                )
-                try:
-                    yield _PytestSuite(session)
-                finally:
-                    await session.close()
+                yield _PytestSuite(session)
             finally:
-                await sandbox.close()
+                await session.close()
 
     def runner(self, sandbox: Sandbox) -> TestRunner:
         if self.live.workers:
@@ -129,9 +123,9 @@ class _Command:
 
     async def base(self) -> BaseRun:
         """What fails there runs again, in a fresh workspace: what then passes has no vote."""
-        first, said = await self.outcomes(b"")
+        first, said = await self.outcomes(None)
         failed = {name for name, outcome in first.items() if outcome.broken}
-        again = (await self.outcomes(b""))[0] if failed else {}
+        again = (await self.outcomes(None))[0] if failed else {}
         failing = tuple(name for name in first if name in failed and name in again and again[name].broken)
         passing = tuple(name for name, outcome in first.items() if outcome.passed)
         self.counting = (*failing, *passing)
@@ -145,23 +139,16 @@ class _Command:
 
     @asynccontextmanager
     async def on(self, candidate: Candidate) -> AsyncIterator[Suite]:
-        yield _CommandSuite(self, candidate.patch)
+        yield _CommandSuite(self, candidate)
 
     def runner(self, sandbox: Sandbox) -> TestRunner:
         return CommandTests(sandbox, self.command, self.junit)
 
-    async def outcomes(self, patch: bytes) -> tuple[dict[str, Outcome], str]:
+    async def outcomes(self, candidate: Candidate | None) -> tuple[dict[str, Outcome], str]:
         """The command itself and the cases of its report, each with how it ended; and what is wrong with that report.
         Raises UnusableTests when there is nothing to run."""
-        live = self.live
-        assert live.live is not None
-        assert live.checkout is not None
-        async with await Workspaces(live.live).create(live.checkout, patch) as workspace:
-            sandbox = await live.sandbox_on(workspace)
-            try:
-                result, cases, said = await CommandTests(sandbox, self.command, self.junit).run_cases("", COMMAND_S)
-            finally:
-                await sandbox.close()
+        async with sandbox_with(self.live, candidate) as sandbox:
+            result, cases, said = await CommandTests(sandbox, self.command, self.junit).run_cases("", COMMAND_S)
         if result.exit_code in _NOT_RUN:
             why = " ".join(result.stdout.decode("utf-8", "replace").split())[-_SHOWN:]
             raise UnusableTests(
@@ -181,7 +168,7 @@ class _CommandSuite:
     """A command runs whole, in a workspace of its own, so that one run tells of every test."""
 
     of: _Command
-    patch: bytes
+    candidate: Candidate
     _ran: RunReport | None = None
 
     @property
@@ -196,7 +183,7 @@ class _CommandSuite:
     async def _run(self) -> RunReport:
         tests = tuple(self.of.counting)
         try:
-            ran, _ = await self.of.outcomes(self.patch)
+            ran, _ = await self.of.outcomes(self.candidate)
         except UnusableTests as error:  # the candidate took away what the command starts
             return RunReport(tests, tuple(Outcome(unit=name, status="error", text=str(error)) for name in tests))
         missing = (Outcome(unit=name, status="error", text="the report no longer has it") for name in tests)

@@ -1,0 +1,75 @@
+"""A sandbox on a candidate's files in which the tests are those of the base commit.
+
+What decides whether tests pass is not the candidate's to change: of test files, pytest's configuration and the scripts that a
+test command names there stands what stood there on base, and no new `conftest.py` or configuration. Test files that a
+candidate adds are there, and vote as such (see `reproductions`). What a program does to the interpreter that tests it is
+beyond this: only a reader of the patch sees that.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from agents.errors import UnusableTests
+from selection import Candidate, Change, is_test
+from workspaces import WORKSPACE, Checkout, Sandbox, SandboxFileError, Workspaces
+
+if TYPE_CHECKING:
+    from agents.live import LiveRun
+
+# Where pytest reads what it loads and which tests it collects.
+_CONFIGURATION = {"conftest.py", "pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml"}
+_CONFIGURATION |= {"tox.ini", "setup.cfg", "pyproject.toml"}
+
+
+def judging(changes: Iterable[Change], command: str | None) -> list[Change]:
+    """Those of a candidate's changes that could decide what tests say. command: as --test names it."""
+    named = {str(PurePosixPath(word)) for word in _words(command or "")}
+    return [
+        change
+        for change in changes
+        if PurePosixPath(change.path).name in _CONFIGURATION
+        or (change.before is not None and (is_test(change.path) or change.path in named))
+    ]
+
+
+@asynccontextmanager
+async def sandbox_with(live: LiveRun, candidate: Candidate | None) -> AsyncIterator[Sandbox]:
+    """A new workspace with a candidate, or the base commit, and a sandbox on it; both are gone afterwards. Raises UnusableTests
+    when a test file cannot be put back."""
+    assert live.live is not None
+    assert live.checkout is not None
+    patch = candidate.patch if candidate else b""
+    async with await Workspaces(live.live).create(live.checkout, patch) as workspace:
+        sandbox = await live.sandbox_on(workspace)
+        try:
+            for change in judging(candidate.changes if candidate else (), live.request.test):
+                await _as_on_base(sandbox, live.checkout, change)
+            yield sandbox
+        finally:
+            await sandbox.close()
+
+
+async def _as_on_base(sandbox: Sandbox, checkout: Checkout, change: Change) -> None:
+    path = f"{WORKSPACE}/{change.path}"
+    try:
+        if change.before is None:
+            await sandbox.exec(["rm", "-f", "--", path])
+        elif change.path in checkout.links:
+            await sandbox.exec(["ln", "-sfn", "--", checkout.links[change.path], path])
+        else:
+            executable = checkout.entries[change.path].mode == "100755"
+            await sandbox.write_file(path, change.before, executable=executable)
+    except SandboxFileError as error:
+        raise UnusableTests(f"{change.path} cannot be what it is on base: {error}") from error
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError:  # a quote that is never closed: the shell will say so
+        return command.split()
