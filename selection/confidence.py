@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from selection.agreement import observed
+from selection.agreement import looks, observed
 from selection.classes import EquivalenceClass
 from selection.count import Count, Standing
 
@@ -34,6 +34,9 @@ UNTESTED = 0.257
 # Where one program is right, the share of the others that are right too, though not the same by syntax: published patches of
 # SWE-bench issues, 295 issues with a right one and another (`together` in benchmarks/selection.py, all patches).
 TOGETHER = 0.443
+# Odds of a program with which tests that failed before fail still, as they do with every other: they may be of other faults.
+# A judgement, no measurement.
+UNMENDED = 0.1
 
 
 def behave_alike(classes: Sequence[EquivalenceClass]) -> bool:
@@ -46,18 +49,42 @@ def posterior(counted: Count) -> Mapping[str, float]:
     """For each class, how likely it is that what it does is the right behaviour; classes of one behaviour group share theirs.
 
     There is one right behaviour at most, though more than one group may have it (see `_right`). The odds of each are its belief,
-    those of none such that a program which stands alone is right as often as ALONE or UNSHOWN says. The policy's own order
-    plays no part.
+    those of none such that a program which stands alone is right as often as ALONE or UNSHOWN says, and higher by what speaks
+    against all of them. The policy's own order plays no part.
     """
     best: dict[str, float] = {}
     for standing in counted.standings:
         best[standing.group] = max(best.get(standing.group, -math.inf), standing.belief)
     alone = ALONE if counted.shown and not counted.unrun else UNSHOWN
-    none = math.log((1 - alone) / alone)
+    none = math.log((1 - alone) / alone) - _against_all(counted)
     top = max([none, *best.values()])
     odds = {group: math.exp(belief - top) for group, belief in best.items()}
     whole = math.fsum(odds.values()) + math.exp(none - top)
     return {standing.of.id: odds[standing.group] / whole for standing in counted.standings}
+
+
+def likely(counted: Count) -> Mapping[str, float]:
+    """What is told of each class: as `posterior`; where nothing was run, what the static ranking says of each on its own."""
+    alone = {each.of.id: each.of.probability for each in counted.standings if each.of.probability is not None}
+    return alone if _by_looks(counted) and len(alone) == len(counted.standings) else posterior(counted)
+
+
+def _by_looks(counted: Count) -> bool:
+    """Whether agreement between the patches is all that is known of them, and there are enough of them for that."""
+    return not counted.tested and sum(len(each.of.members) for each in counted.standings) >= FEW
+
+
+def _against_all(counted: Count) -> float:
+    """Nats, 0 or less, of what tells no class from another, but tells that none may be right: regression tests and documented
+    examples that none passes, and tests that failed before and are mended by none."""
+    none_passes = [
+        (probe, counted.weights[name])
+        for name, probe in counted.box.probes.items()
+        if counted.box.failing[name] and not counted.box.passing[name]
+    ]
+    failed = math.fsum(weight.failed for probe, weight in none_passes if probe.kind in ("regression", "example"))
+    unmended = not counted.shown and any(probe.kind == "target" for probe, _ in none_passes)
+    return failed + (math.log(UNMENDED) if unmended else 0.0)
 
 
 def _right(counted: Count, winner: Standing) -> float:
@@ -85,11 +112,12 @@ def confidence(counted: Count) -> tuple[float, str]:
     best = eligible[0]
     sure = _right(counted, best)
     agree = f"{best.group_votes:.1f} independent votes are for it" if best.group_votes > 1 else ""
-    given = sum(len(each.of.members) for each in counted.standings)
-    if not counted.tested and best.of.probability is not None and given >= FEW:
-        return best.of.probability, "no test had a vote; patches that agree with others so much are right so often"
+    if not counted.tested and best.of.probability is not None and _by_looks(counted):
+        why = "no test had a vote; patches that agree with others so much are right so often"
+        return _moved(best.of.probability, _against_all(counted)), why
     if not counted.tested:
-        return UNTESTED, "no test had a vote, so only its author's word speaks for it"
+        why = "no test had a vote, so only its author's word speaks for it"
+        return _moved(UNTESTED, _against_all(counted)), why
     if counted.unrun:
         why = f"{counted.unrun} tests that pass on base were not run with any candidate"
     elif not counted.shown:
@@ -104,7 +132,18 @@ def confidence(counted: Count) -> tuple[float, str]:
         sure = max(sure, ALIKE)
         why = f"all {len(eligible)} programs that passed every test behave alike on generated inputs"
     elif best.score > eligible[1].score:
-        why = f"the other ballots tell the best of {len(eligible)} programs that passed every test from the second best"
+        told = "the other ballots tell" if _told_by_ballots(best, eligible[1]) else "how much patches agree tells"
+        why = f"{told} the best of {len(eligible)} programs that passed every test from the second best"
     else:
         return OPEN, f"{len(eligible)} programs passed every test and do not all behave alike"
     return sure, "; ".join(filter(None, (why, agree)))
+
+
+def _told_by_ballots(best: Standing, second: Standing) -> bool:
+    """Whether more than the static ranking puts one before the other."""
+    return best.score - looks(best.of) > second.score - looks(second.of)
+
+
+def _moved(chance: float, nats: float) -> float:
+    odds = chance / max(1 - chance, 1e-9) * math.exp(nats)
+    return odds / (1 + odds)

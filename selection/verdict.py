@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from selection.ballots import Ballot, Outcome, Probe, ProbeKind
 from selection.candidates import Candidate
 from selection.classes import unambiguous
-from selection.confidence import confidence, posterior
+from selection.confidence import confidence, likely
 from selection.count import Count, Standing
 from selection.drop import Dropped
 from selection.reasons import reasons, why_it_weighs
@@ -127,7 +127,7 @@ def decide(
     box = counted.box
     unambiguous([*(each for of in box.classes.values() for each in of.members), *(each.candidate for each in dropped)])
     sure, why = confidence(counted)
-    believed = posterior(counted)
+    believed = likely(counted)
     ids = [standing.of.representative.id for standing in counted.eligible]
     run, full = sum(map(len, box.rows.values())), len(box.classes) * len(box.probes)
     return Verdict(

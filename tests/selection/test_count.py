@@ -1,10 +1,12 @@
 import random
+from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selection import Ballot, Candidate, Change, Probe, Provenance, classify, count, decide, drop
-from selection.confidence import UNSHOWN, UNTESTED
+from selection import Ballot, Candidate, Change, Count, Outcome, Probe, Provenance, classify, count, decide, drop
+from selection.confidence import UNSHOWN, UNTESTED, confidence, likely, posterior
 
 COST = {"wall_s": 1.0, "stages": {}}
 
@@ -146,3 +148,43 @@ def _world(table: list[tuple[int, str, str, str]]) -> tuple[list[Candidate], lis
         for probe, outcome in zip(PROBES, outcomes, strict=True)
     ]
     return candidates, ballots
+
+
+def alone(*probes: Probe, outcomes: tuple[Outcome, ...], probability: float | None = None) -> Count:
+    """One candidate, or four that differ where a probability is known, and the same outcomes for all."""
+    names = "abcd" if probability is not None else "a"
+    candidates = [replace(candidate(name, f"x = {name}\n"), probability=probability) for name in names]
+    classes = classify(candidates)
+    ballots = [
+        Ballot(probe.id, each.id, outcome) for each in classes for probe, outcome in zip(probes, outcomes, strict=True)
+    ]
+    return count(classes, probes, ballots)
+
+
+def test_what_all_fail_makes_all_less_likely() -> None:
+    target, example, kept = Probe("t", "target"), Probe("e", "example"), Probe("r", "regression")
+    mended = alone(target, outcomes=("passed",))
+    assert confidence(mended)[0] > 0.9
+    assert confidence(alone(target, example, outcomes=("passed", "failed")))[0] < 0.4
+    assert posterior(alone(target, kept, outcomes=("passed", "failed"))).popitem()[1] < 0.3
+    assert confidence(alone(kept, outcomes=("passed",)))[0] == pytest.approx(0.458)
+    assert confidence(alone(kept, target, outcomes=("passed", "failed")))[0] < 0.1
+
+
+def test_what_is_told_of_each_where_nothing_was_run_is_what_the_ranking_says() -> None:
+    untested = alone(outcomes=(), probability=0.8)
+    assert confidence(untested)[0] == pytest.approx(0.8)
+    assert set(likely(untested).values()) == {0.8}
+    unmended = alone(Probe("t", "target"), outcomes=("failed",), probability=0.8)
+    assert confidence(unmended)[0] == pytest.approx(0.4 / 1.4)
+
+
+def test_agreement_of_patches_is_named_as_what_it_is() -> None:
+    better, worse = (
+        replace(candidate(name, f"x = {name}\n"), probability=chance) for name, chance in (("a", 0.8), ("b", 0.2))
+    )
+    classes = classify([better, worse])
+    counted = count(classes, [Probe("t", "target")], [Ballot("t", each.id, "passed") for each in classes])
+    assert counted.winner is not None
+    assert counted.winner.of.representative.id == "a"
+    assert "how much patches agree tells the best of 2 programs" in confidence(counted)[1]

@@ -73,8 +73,8 @@ def test_a_copy_of_a_candidate_never_makes_its_class_lose(world: World, which: i
     worlds(), st.sampled_from(["regression", "target", "reproduction", "example", "judge", "differential"]), st.data()
 )
 def test_a_probe_that_says_nothing_changes_nothing(world: World, kind: str, data: st.DataObject) -> None:
-    """The same outcome for all. Only a regression test that all fail says something: that none of them may win; and one
-    that could be run with none, that less is known than should be."""
+    """The same outcome for all tells none from another. That all fail a regression test says that none of them may win; one that
+    could be run with none, that less is known than should be; a documented example that all fail, that any is less likely."""
     outcome = data.draw(
         st.sampled_from(["passed", "unknown"] if kind == "regression" else ["passed", "failed", "unknown"])
     )
@@ -86,7 +86,9 @@ def test_a_probe_that_says_nothing_changes_nothing(world: World, kind: str, data
     assert [each.of for each in after.standings] == [each.of for each in before.standings]
     assert (after.winner and after.winner.of) == (before.winner and before.winner.of)
     assert {name: weight for name, weight in after.weights.items() if name != "more"} == before.weights
-    if kind != "target" and not (kind == "regression" and outcome == "unknown"):
+    if kind == "example" and outcome == "failed" and world.candidates:
+        assert all(posterior(after)[name] < chance for name, chance in posterior(before).items())
+    elif kind != "target" and not (kind == "regression" and outcome == "unknown"):
         assert posterior(after) == posterior(before)
 
 
