@@ -40,7 +40,7 @@ def first_wave(live: LiveRun) -> int:
     """How much to try before anything is known: as many trajectories as run at once, for they take no longer than one."""
     if live.request.repairs:
         return WAVE_TRIES
-    return len(live.request.candidates) or live.settings.workers
+    return len(live.request.candidates) or live.request.first_wave or live.settings.workers
 
 
 async def next_wave(

@@ -193,6 +193,11 @@ class ReplayDiverged(ModelError):
         self.message = message
 
 
+class RecordEnded(ReplayDiverged):
+    """A replayed trajectory asks for more than its record holds. The recorded one may have been cut off there, by the end of
+    its Run."""
+
+
 class ToolError(AgentError):
     """A tool refused what it was asked, and changed nothing. `str()` is what the model is told: what happened, to which
     thing, what to do next."""

@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from agents.errors import BadModelFile
+from agents.errors import BadModelFile, RecordEnded, ReplayDiverged
 from agents.models.account import CALLED, FAILED
 from agents.request import Request
 from agents.settings import Settings
-from memory import Journal, RunRecord, Runs, Store
+from agents.trajectory import ENDED
+from memory import Budget, Journal, RunRecord, Runs, Store
+
+_MANY = 10**6
 
 
 def record_directory(request: Request, settings: Settings, run_id: str) -> Path:
@@ -44,7 +47,9 @@ def replay_request(run: RunRecord, store: Store, settings: Settings) -> Request:
     directory = record_directory(request, settings, run.id)
     if not any(directory.glob("*.jsonl")):
         raise BadModelFile(f"run {run.id} has no record in {directory}; it may have been moved, or no call was made")
+    limits = Budget.parse(request.budget or settings.budget)
     known = {
+        "budget": _untimed(limits),
         "model": f"replay:{directory}",
         "record": None,
         "base_url": None,
@@ -54,10 +59,32 @@ def replay_request(run: RunRecord, store: Store, settings: Settings) -> Request:
     return request.model_copy(update=known)
 
 
-def divergences(store: Store, replay: str) -> list[str]:
-    """Where a replay asked something else than was recorded, in the order in which that was seen."""
-    events = Journal(store, replay).events()
-    return [event.data["why"] for event in events if event.kind == FAILED and event.data["error"] == "ReplayDiverged"]
+def _untimed(budget: Budget) -> str:
+    """The limits that decisions count with; where time ended the recorded Run, its record ends."""
+    counted = {"tokens": budget.tokens, "usd": budget.usd, "candidates": budget.candidates}
+    limits = [f"{name}={value:f}" for name, value in counted.items() if value is not None]
+    return ",".join(limits) or f"candidates={_MANY}"
+
+
+def divergences(store: Store, run_id: str, replay: str) -> list[str]:
+    """Where a replay asked something else than was recorded, in the order in which that was seen. That the record of a
+    trajectory ends counts if it had ended by itself."""
+    first, second = Journal(store, run_id), Journal(store, replay)
+    turns = {event.data["trajectory"]: event.data["turns"] for event in first.of_kind(ENDED)}
+    cut = _was_cut(first)
+
+    def differs(data: Mapping[str, Any]) -> bool:
+        if data["error"] == RecordEnded.__name__:
+            return not cut or data["step"] < turns.get(data["trajectory"], 0)
+        return bool(data["error"] == ReplayDiverged.__name__)
+
+    return [event.data["why"] for event in second.of_kind(FAILED) if differs(event.data)]
+
+
+def _was_cut(run: Journal) -> bool:
+    """Whether a Run ended in the middle of a wave, or because nothing was left to spend."""
+    decided = run.last("decision")
+    return decided is None or decided.data["action"] != "stop" or "used up" in decided.data["why"]
 
 
 def calls(store: Store, replay: str) -> int:

@@ -11,6 +11,8 @@ from agents.errors import NoSuchModel
 from agents.settings import Settings
 from memory import Budget
 
+_OF_MODELS = ("trajectories", "plan_form", "answer_tokens", "relevance")
+
 
 class NotAllowed(ValueError):
     """A caller asked for what only the settings may name."""
@@ -50,6 +52,18 @@ class Request(BaseModel):
         None, description="models that the run may turn to, where they promise more: as `model`, or NAME@URL"
     )
     base_url: str | None = Field(None, description="where the model is served, …/v1; commas separate several replicas")
+    trajectories: int | None = Field(None, ge=1, le=1000, description="attempts of the model, as the budget allows")
+    first_wave: int | None = Field(
+        None,
+        ge=1,
+        le=1000,
+        description="attempts of the model before anything is decided; by default those that run at once",
+    )
+    plan_form: Literal["text", "grammar", "tools"] | None = Field(
+        None, description="how the model writes plans: freely, held to a grammar by its server, or as tool calls"
+    )
+    answer_tokens: int | None = Field(None, ge=64, description="the most that one answer of the model may have")
+    relevance: bool | None = Field(None, description="ask the model first which of the ranked files the issue is about")
     ask: bool = Field(False, description="where candidates still differ in the end, wait for a person's answer")
     candidates: tuple[Given, ...] = Field((), description="choose among these; nothing is generated")
     static: bool = Field(False, description="choose among them without running anything of the repository")
@@ -113,6 +127,11 @@ class Request(BaseModel):
                     f"set RUNOFF_{name.upper()}"
                 )
 
+    def shaped(self, settings: Settings) -> Settings:
+        """The settings with what was asked for in their place."""
+        asked = {name: value for name in _OF_MODELS if (value := getattr(self, name)) is not None}
+        return settings.model_copy(update=asked)
+
     def complete(self, settings: Settings) -> Request:
         """What was not asked for comes from the settings; a repository's relative path becomes absolute. Raises
         NoSuchModel."""
@@ -121,6 +140,9 @@ class Request(BaseModel):
         if self.python is not None and len(self.python.parts) > 1 and self.python.exists():
             given["python"] = self.python.absolute()  # a link stays one: what it leads to may be another environment's
         filled = {name: getattr(settings, name) if value is None else value for name, value in given.items()}
+        if filled["model"] is not None:  # kept with the Run: resumed or replayed elsewhere, it must be the same one
+            filled |= {name: getattr(self.shaped(settings), name) for name in _OF_MODELS}
+            filled["first_wave"] = self.first_wave or settings.workers
         if self.other_models and (self.candidates or (filled["model"] or "replay:").startswith("replay:")):
             raise NoSuchModel(
                 "other models can only be turned to by a run that begins with a model: name it with --model, or leave "

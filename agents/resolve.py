@@ -103,6 +103,7 @@ async def resolve(
     Run can then go on. An error after a candidate was found ends the Run with the best so far, as setting `stop` does.
     """
     request = request.complete(settings)
+    settings = request.shaped(settings)
     budget = Budget.parse(request.budget or settings.budget)  # before anything is written down
     run_id = run_id or Runs(store).create(request.model_dump(mode="json"))
     journal = Journal(store, run_id)

@@ -96,6 +96,8 @@ def resolve_command(
         ),
     ] = None,
     base_url: options.BaseUrl = None,
+    trajectories: options.Trajectories = None,
+    plan_form: options.PlanForm = None,
     record: Annotated[
         Path | None,
         typer.Option(
@@ -127,6 +129,8 @@ def resolve_command(
         model=model,
         other_models=tuple(other_model) if other_model else None,
         base_url=base_url,
+        trajectories=trajectories,
+        plan_form=plan_form,
         ask=ask,
         record=record and record.absolute(),
     )
@@ -248,7 +252,7 @@ def replay_command(
     if unwritten:
         print(f"runoff: {unwritten}", file=sys.stderr)
     with Store.open(settings.state_dir) as store:
-        elsewhere = divergences(store, outcome.run_id)
+        elsewhere = divergences(store, first.id, outcome.run_id)
         answered = calls(store, outcome.run_id)
     for line in elsewhere:
         print(plain(f"diverged at {line}"))

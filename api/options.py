@@ -29,6 +29,13 @@ Python = Annotated[Path | None, typer.Option(help="the interpreter that has pyte
 BaseUrl = Annotated[
     str | None, typer.Option(help="where the model is served, as http://host:8000/v1 [default: OPENAI_BASE_URL]")
 ]
+Trajectories = Annotated[
+    int | None, typer.Option(min=1, max=1000, help="attempts of the model, as the budget allows [default: 4]")
+]
+PlanForm = Annotated[
+    Literal["text", "grammar", "tools"] | None,
+    typer.Option(help="how the model writes plans: freely, held to a grammar by its server (vLLM), or as tool calls"),
+]
 Ask = Annotated[
     bool,
     typer.Option(

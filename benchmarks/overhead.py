@@ -92,7 +92,7 @@ class AllTogether:
 
     first: what it says in place of the first answer."""
 
-    name, endpoint = "scripted", "scripted"
+    name, endpoint, context_tokens = "scripted", "scripted", None
 
     def __init__(
         self,

@@ -17,7 +17,7 @@ from memory import Amounts, Journal, Teller
 
 CALLED = "model.called"  # a call that was answered and settled
 FAILED = "model.failed"  # a call that was not; what had come is settled all the same
-_CANCELLED = "CancelledError"  # the Run ended first
+_ENDED = ("CancelledError", "RecordEnded", "LimitExceeded")  # the Run did, or its record
 _FIRST_GUESS = 0.4  # tokens for each byte of a prompt: more than what common tokenizers make of code
 _MARGIN = 1.05
 
@@ -25,7 +25,7 @@ _MARGIN = 1.05
 def failed_calls(journal: Journal) -> list[str]:
     """In a sentence, how many calls of a Run's models were not answered, and the last reason; none where all were."""
     calls = [event for event in journal.events() if event.kind in (CALLED, FAILED)]
-    failed = [event.data for event in calls if event.kind == FAILED and event.data["error"] != _CANCELLED]
+    failed = [event.data for event in calls if event.kind == FAILED and event.data["error"] not in _ENDED]
     if not failed:
         return []
     return [f"{len(failed)} of {len(calls)} calls of the model failed, the last one with: {failed[-1]['why']}"]
@@ -59,16 +59,17 @@ class Account:
         self._prices = prices or Prices()
         self._secrets = secrets or Secrets()
         self._tokens_per_byte: float | None = None
+        self.refuses = True  # what does not fit the budget
 
     @asynccontextmanager
     async def call(self, request: ModelRequest, *, model: str, endpoint: str, attempt: int) -> AsyncIterator[Spend]:
         """Hold the tokens of one call while it is made; the caller puts the answer into the Spend.
 
-        Raises LimitExceeded before the call when they do not fit the budget.
+        Raises LimitExceeded before the call when they do not fit the budget, if the account refuses anything.
         """
         size = size_of(request)
         spend = Spend(self._estimate(size))
-        most = Usage(spend.estimate, request.n * request.max_tokens)
+        most = Usage(spend.estimate, request.n * request.max_tokens) if self.refuses else Usage(0, 0)
         reservation = await self._ledger.reserve(request.stage, self._amounts(most))
         about = {
             "stage": request.stage,

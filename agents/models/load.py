@@ -57,6 +57,7 @@ async def open_model(
 def open_record(directory: Path, settings: Settings, account: Account) -> list[Model]:
     """The models whose calls a directory holds. Raises BadModelFile."""
     names = recorded_models(directory)
+    account.refuses = False  # the record has what the budget refused
     return [Metered(Replay(directory, secrets(settings), name=name), account) for name in names]
 
 

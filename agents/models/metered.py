@@ -18,18 +18,20 @@ class Answers(Protocol):
     @property
     def endpoint(self) -> str: ...
 
+    @property
+    def context_tokens(self) -> int | None: ...
+
     async def answer(self, request: ModelRequest) -> ModelAnswer: ...
 
 
 class Metered:
     """Turns what only answers into a Model."""
 
-    context_tokens: int | None = None
-
     def __init__(self, inner: Answers, account: Account) -> None:
         self._inner = inner
         self._account = account
         self.name = inner.name
+        self.context_tokens = inner.context_tokens
 
     async def complete(self, request: ModelRequest, *, on_delta: OnDelta | None = None) -> ModelAnswer:
         """The answer, its texts in one piece each. Raises ModelError, LimitExceeded."""

@@ -1,8 +1,9 @@
 """The record of a run's calls: DIR/<trajectory>.jsonl, one whole line for each call, without secrets.
 
-A line: {"step", "hash", "model", "same", "request", "answer" | "error"}. A history only grows, so that a request holds
-the messages that are new: the first `same` of them are those of the line before. `hash` is of the request as a whole.
-DIR/run names the Run whose record it is.
+A line: {"step", "hash", "model", "context", "same", "request", "answer" | "error"}. A history only grows, so that a request
+holds the messages that are new: the first `same` of them are those of the line before. `hash` is of the request as a whole;
+`context`: tokens that the model held, as far as was known. A call that the budget refused is a line, too. DIR/run names the Run
+whose record it is.
 """
 
 from __future__ import annotations
@@ -22,11 +23,13 @@ from agents.errors import BadModelFile, ModelError
 from agents.models.metrics import ServerLoad
 from agents.models.secrets import Secrets
 from agents.models.turn import Message, ModelAnswer, ModelRequest, OnDelta, Weighed, common, request_hash
+from memory import LimitExceeded
 
 if TYPE_CHECKING:
     from agents.models import Model
 
 _OWNER = "run"
+REFUSED = "LimitExceeded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +39,10 @@ class Recorded:
     step: int
     hash: str
     model: str
+    context: int | None
     asked: Mapping[str, Any]
     answer: ModelAnswer | None
-    error: tuple[str, str] | None
+    error: Mapping[str, Any] | None
 
 
 class Recorder:
@@ -63,6 +67,10 @@ class Recorder:
         except ModelError as error:
             self._write(request, {"error": {"kind": type(error).__name__, "why": str(error)}})
             raise
+        except LimitExceeded as limit:
+            figures = {"of": limit.kind, "limit": limit.limit, "used": limit.used, "where": limit.where}
+            self._write(request, {"error": {"kind": REFUSED, **figures}})
+            raise
         self._write(request, {"answer": answer.as_json()})
         return answer
 
@@ -80,6 +88,7 @@ class Recorder:
             "step": request.step,
             "hash": request_hash(asked, self.name),
             "model": self.name,
+            "context": self.context_tokens,
             "same": same,
             "request": asked | {"messages": asked["messages"][same:]},
             **self._secrets.clean_data(outcome),
@@ -163,9 +172,10 @@ def read_record(path: Path) -> Iterator[Recorded]:
                 step=data["step"],
                 hash=data["hash"],
                 model=data["model"],
+                context=data["context"],
                 asked=data["request"] | {"messages": messages},
                 answer=None if failed else ModelAnswer.from_json(data["answer"]),
-                error=(failed["kind"], failed["why"]) if failed else None,
+                error=failed,
             )
         except (AttributeError, KeyError, TypeError, ValueError) as fault:
             raise BadModelFile(f"the record {path}, line {number}, is damaged: {fault!r}") from fault

@@ -9,22 +9,26 @@ from pathlib import Path
 from typing import Any
 
 from agents import errors
-from agents.errors import BadModelFile, ReplayDiverged
-from agents.models.record import Cleaned, Recorded, path_of, read_record
+from agents.errors import BadModelFile, RecordEnded, ReplayDiverged
+from agents.models.record import REFUSED, Cleaned, Recorded, path_of, read_record
 from agents.models.secrets import Secrets
 from agents.models.turn import ModelAnswer, ModelRequest, request_hash
+from memory import LimitExceeded
 
 _SHOWN = 120
 
 
-def recorded_models(directory: Path) -> list[str]:
-    """The names of the models in a record, that of the first trajectory first. Raises BadModelFile when there is none."""
+def recorded_models(directory: Path) -> dict[str, int | None]:
+    """The models in a record and the tokens that each held, that of the first trajectory first. Raises BadModelFile when there
+    is none."""
     paths = sorted(directory.glob("*.jsonl"), key=lambda path: (not path.stem.isdecimal(), len(path.stem), path.stem))
-    firsts = (next(read_record(path), None) for path in paths)
-    names = list(dict.fromkeys(each.model for each in firsts if each is not None))
-    if not names:
+    models: dict[str, int | None] = {}
+    for first in (next(read_record(path), None) for path in paths):
+        if first is not None:
+            models.setdefault(first.model, first.context)
+    if not models:
         raise BadModelFile(f"{directory} holds no record; make one with --record {directory}")
-    return names
+    return models
 
 
 class Replay:
@@ -35,18 +39,21 @@ class Replay:
 
     def __init__(self, directory: Path, secrets: Secrets | None = None, *, name: str | None = None) -> None:
         """name: which of the record's models, by default the first. Raises BadModelFile when there is no record."""
-        self.name = name or recorded_models(directory)[0]
+        models = recorded_models(directory)
+        self.name = name or next(iter(models))
+        self.context_tokens = models.get(self.name)
         self._directory = directory
         self._cleaned = Cleaned(secrets or Secrets())
         self._calls: dict[str, dict[int, Recorded]] = {}
 
     async def answer(self, request: ModelRequest) -> ModelAnswer:
-        """What was answered then. Raises ReplayDiverged, and what the recorded call raised."""
-        recorded = self._recorded(request.trajectory).get(request.step)
+        """What was answered then. Raises ReplayDiverged, RecordEnded, and what the recorded call raised."""
+        calls = self._recorded(request.trajectory)
+        recorded = calls.get(request.step)
         where = f"trajectory {request.trajectory or '-'}, step {request.step}"
         if recorded is None:
-            text = f"{where}: the recorded run made no such call; it took another way"
-            raise ReplayDiverged(text, request.trajectory, request.step, None)
+            kind = RecordEnded if request.step > max(calls, default=-1) else ReplayDiverged
+            raise kind(f"{where}: the recorded run made no such call", request.trajectory, request.step, None)
         if recorded.model != self.name:
             text = f"{where}: {recorded.model} was asked, and {self.name} is now"
             raise ReplayDiverged(text, request.trajectory, request.step, None)
@@ -57,14 +64,21 @@ class Replay:
         if recorded.answer is not None:
             return recorded.answer
         assert recorded.error is not None, "a line holds an answer or an error"
-        kind = getattr(errors, recorded.error[0], errors.ModelError)
-        raise kind(recorded.error[1])
+        raise _error(recorded.error)
 
     def _recorded(self, trajectory: str) -> dict[int, Recorded]:
         if trajectory not in self._calls:
             path = path_of(self._directory, trajectory)
             self._calls[trajectory] = {each.step: each for each in read_record(path)} if path.exists() else {}
         return self._calls[trajectory]
+
+
+def _error(recorded: Mapping[str, Any]) -> Exception:
+    """What the recorded call raised."""
+    if recorded["kind"] == REFUSED:
+        return LimitExceeded(recorded["of"], recorded["limit"], recorded["used"], recorded["where"])
+    kind: type[errors.ModelError] = getattr(errors, recorded["kind"], errors.ModelError)
+    return kind(recorded["why"])
 
 
 def _difference(recorded: Mapping[str, Any], asked: Mapping[str, Any]) -> tuple[int | None, str]:

@@ -31,6 +31,7 @@ class Scripted:
     """Answers by step: it keeps no state, so that a resumed trajectory goes on where it was. Tokens are bytes / 4."""
 
     endpoint = "scripted"
+    context_tokens = None
 
     def __init__(self, script: Script | Sequence[Said], *, name: str = "scripted", delay_s: float = 0.0) -> None:
         self.name = name

@@ -23,7 +23,7 @@ from langgraph.graph import START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Command, Overwrite
 
-from agents.errors import ModelError, ModelUnusable, PromptTooLong
+from agents.errors import ModelError, ModelUnusable, PromptTooLong, RecordEnded
 from agents.trajectory import prompt
 from agents.trajectory.reproduction import Reproduction, look_at_tests
 from agents.trajectory.said import Said
@@ -80,7 +80,7 @@ class State(TypedDict, total=False):
 async def run_trajectory(bench: Workbench, saver: BaseCheckpointSaver[Any]) -> Ended:
     """Run a trajectory to its end, from its last checkpoint if it has one; one that was cut goes on from there, if the
     workbench says so. Raises what is no fault of the model:
-    SandboxDied, StoreUnusable, ToolsUnusable; and ModelUnusable, as long as nothing was changed."""
+    SandboxDied, StoreUnusable, ToolsUnusable, RecordEnded; and ModelUnusable, as long as nothing was changed."""
     graph = _graph().compile(checkpointer=saver)
     config: Any = {"configurable": {"thread_id": bench.thread}, "recursion_limit": 10_000}
     before = await graph.aget_state(config)
@@ -144,6 +144,8 @@ async def _ask(bench: Workbench, state: State) -> Said:
         return await speak(bench, state["history"], state["step"], patch=state.get("patch", ""))
     except LimitExceeded as limit:
         return Said(stop=f"the budget is used up: {limit}")
+    except RecordEnded:
+        raise  # the recorded trajectory was cut off here, and so is this one
     except ModelError as error:
         if isinstance(error, ModelUnusable) and not state.get("patch"):
             raise  # nothing is lost: once a person has mended it, this turn is taken again

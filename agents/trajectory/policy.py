@@ -13,6 +13,7 @@ from itertools import islice
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from agents.changes import changes_of
+from agents.errors import RecordEnded
 from agents.models import Admission, Model, Weighed
 from agents.policy import Found, Tried, Wave
 from agents.repair.diff import patch_id
@@ -72,6 +73,7 @@ class ModelPolicy:
         self._most = most
         self._at_once = max(1, at_once)
         self._failures = Counter[str]()  # of each model, trajectories in a row
+        self._record_ended = False  # of a replay: the recorded Run began nothing after this
         self.drawn = drawn
         self.deepened = tuple(deepened)
         self._ended = self._seen()
@@ -97,6 +99,8 @@ class ModelPolicy:
 
     def offers(self) -> tuple[Offer, ...]:
         """More trajectories of the model that began the last one, those of others, and those that were cut short."""
+        if self._record_ended:
+            return ()
         usable = [name for name in self._sources if self._failures[name] < _FAILURES]
         last = self._ended[max(self._ended)].model if self._ended else next(iter(self._sources))
         left, cut = self._most - self.drawn, self.cut
@@ -122,7 +126,7 @@ class ModelPolicy:
 
         def jobs() -> Iterator[_Trajectory]:
             for job in islice(further if asked.deepen else new, asked.executions):
-                if time.monotonic() >= end or self._failures[job.model] >= _FAILURES:
+                if time.monotonic() >= end or self._failures[job.model] >= _FAILURES or self._record_ended:
                     return
                 if job.goes_on:
                     self.deepened = (*self.deepened, job.number)
@@ -146,7 +150,11 @@ class ModelPolicy:
             open_workbench(shared, number, goes_on=job.goes_on) as bench,
         ):
             bench.place = place
-            ended = await run_trajectory(bench, self._saver)
+            try:
+                ended = await run_trajectory(bench, self._saver)
+            except RecordEnded as end:
+                self._record_ended = True
+                return Tried(number, f"trajectory {number}", str(end), 1)
         self._failures[job.model] = self._failures[job.model] + 1 if ended.model_failed else 0
         patch = shared.store.files.put(ended.patch) if ended.patch else ""
         self._ended[number] = replace(job, cut=ended.cut, why=ended.why, patch=patch)

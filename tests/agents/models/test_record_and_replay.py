@@ -1,17 +1,21 @@
 """Scripts, records and replays: runs without a server."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agents.errors import AnswerCut, BadModelFile, ReplayDiverged, ServerFailed
-from agents.models import CALLED, Metered, ModelRequest, Recalling, Recorder, Replay, Scripted, Secrets
-from agents.models.load import open_model
+from agents.errors import AnswerCut, BadModelFile, RecordEnded, ReplayDiverged, ServerFailed
+from agents.models import CALLED, FAILED, Metered, ModelRequest, Recalling, Recorder, Replay, Scripted, Secrets
+from agents.models.account import failed_calls
+from agents.models.load import open_model, open_record
 from agents.models.record import claim
 from agents.settings import Settings
-from tests.agents.models.conftest import Books, Heard, asks
+from memory import Amounts, LimitExceeded
+from tests.agents.models.conftest import Books, Heard, asks, served
+from tests.agents.models.servers import says, serving
 
 
 def turns(*texts: str, **more: Any) -> list[ModelRequest]:
@@ -216,3 +220,53 @@ async def test_a_resumed_run_does_not_pay_twice(books: Books) -> None:
     assert books.spent == paid
     assert (await model.complete(second)).text == "answer 2"
     assert (await model.complete(turns("other")[0])).text == "answer 3"  # another question at the same step
+
+
+async def test_a_record_holds_the_context_that_was_known(books: Books, tmp_path: Path) -> None:
+    directory = tmp_path / "record"
+    claim(directory, "the run")
+    async with serving(says("ok")) as server:
+        model = served(books, server.url)
+        await model.open()
+        await Recorder(model, directory).complete(asks())
+        await model.close()
+    (replayed,) = open_record(directory, Settings(), books.account)
+    assert replayed.context_tokens == 4096
+
+
+async def test_what_the_budget_refused_is_refused_again(books: Books, tmp_path: Path) -> None:
+    directory = tmp_path / "record"
+    claim(directory, "the run")
+    model = Recorder(Metered(Scripted(["one", "two"]), books.account), directory)
+    first, second = turns("a", "b")
+    await model.complete(first)
+    with pytest.raises(LimitExceeded):
+        await model.complete(replace(second, max_tokens=2_000_000))
+    assert books.events(FAILED) == []
+    (replayed,) = open_record(directory, Settings(), books.account)
+    assert (await replayed.complete(first)).text == "one"
+    with pytest.raises(LimitExceeded, match="tokens is used up"):
+        await replayed.complete(replace(second, max_tokens=2_000_000))
+    assert failed_calls(books.journal) == []
+    assert books.open_reservations() == 0
+
+
+async def test_a_replay_has_the_answers_that_its_budget_would_not_allow(books: Books, tmp_path: Path) -> None:
+    directory = tmp_path / "record"
+    (request,) = turns("a", max_tokens=800_000)
+    await record(books, directory, ["one"], [request])
+    books.ledger.reserve("edit", Amounts(tokens=500_000))
+    (replayed,) = open_record(directory, Settings(), books.account)
+    assert (await replayed.complete(request)).text == "one"
+
+
+async def test_beyond_a_record_s_end_is_no_other_way(books: Books, tmp_path: Path) -> None:
+    directory = tmp_path / "record"
+    asked = turns("a", "b", "c")
+    await record(books, directory, ["one", "two", "three"], [asked[0], asked[2]])
+    (replayed,) = open_record(directory, Settings(), books.account)
+    with pytest.raises(RecordEnded, match="trajectory t, step 3: the recorded run made no such call"):
+        await replayed.complete(replace(asked[2], step=3))
+    with pytest.raises(ReplayDiverged) as missing:
+        await replayed.complete(asked[1])
+    assert not isinstance(missing.value, RecordEnded)
