@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field, replace
 
-from agents.judged import judging
+from agents.judged import judging, named_by
 from agents.questions import Answered
 from agents.repair.behaviour import Split, behaviours, edits_of
 from agents.reproductions import Reproductions
@@ -16,6 +16,7 @@ from selection import (
     NEITHER,
     Ballot,
     Candidate,
+    Change,
     Count,
     Dropped,
     EquivalenceClass,
@@ -66,6 +67,7 @@ class Evidence:
     comparisons: list[Comparison] = field(default_factory=list)
     unanswered: Question | None = None  # what nobody was asked, though the answer would tell candidates apart
     untested: str = ""  # why no test could be run
+    command: str = ""  # what tests them, where that was said
     _examples_met: dict[str, list[bool]] = field(default_factory=dict)  # class id -> for each example
     _examined: frozenset[str] = frozenset()
 
@@ -90,11 +92,12 @@ class Evidence:
                 f"{which} import none of what the candidates change, and were not run: the budget does not last for all"
             )
         changes = [change for each in self.candidates.values() for change in each.changes]
-        if rewritten := sorted({change.path for change in judging(changes, None)}):
-            shown = ", ".join(rewritten[:3]) + (", …" if len(rewritten) > 3 else "")
+        if rewritten := _paths(judging(changes)):
             notes.append(
-                f"tests and their configuration were run as they are on base, where candidates change them: {shown}"
+                f"tests and their configuration were as they are on base, where candidates change them: {rewritten}"
             )
+        if named := _paths(named_by(self.command, changes)):
+            notes.append(f"candidates change what the test command runs; look whether it still tests the same: {named}")
         if self.flaky:
             notes.append(
                 f"tests that failed and then passed with the same patch say nothing: {', '.join(sorted(self.flaky))}"
@@ -241,3 +244,8 @@ class Evidence:
 
 def _name(place: int, example: Example) -> str:
     return f"example {place + 1}: {example.source} is {example.expected}"
+
+
+def _paths(changes: Sequence[Change]) -> str:
+    paths = sorted({change.path for change in changes})
+    return ", ".join(paths[:3]) + (", …" if len(paths) > 3 else "")

@@ -1,14 +1,14 @@
 """A sandbox on a candidate's files in which the tests are those of the base commit.
 
-What decides whether tests pass is not the candidate's to change: of test files, pytest's configuration and the scripts that a
-test command names there stands what stood there on base, and no new `conftest.py` or configuration. Test files that a
-candidate adds are there, and vote as such (see `reproductions`). What a program does to the interpreter that tests it is
-beyond this: only a reader of the patch sees that.
+What decides whether tests pass is not the candidate's to change: of test files and pytest's configuration there stands what
+stood there on base, and no new `conftest.py` or configuration. Test files that a candidate adds are there, and vote as such
+(see `reproductions`). A script that a test command names may be the program itself, so that it is the candidate's, and the
+verdict says so. What a program does to the interpreter that tests it is beyond this: only a reader of the patch sees that.
 """
 
 from __future__ import annotations
 
-import shlex
+import re
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import PurePosixPath
@@ -26,15 +26,19 @@ _CONFIGURATION = {"conftest.py", "pytest.ini", ".pytest.ini", "pytest.toml", ".p
 _CONFIGURATION |= {"tox.ini", "setup.cfg", "pyproject.toml"}
 
 
-def judging(changes: Iterable[Change], command: str | None) -> list[Change]:
-    """Those of a candidate's changes that could decide what tests say. command: as --test names it."""
-    named = {str(PurePosixPath(word)) for word in _words(command or "")}
+def judging(changes: Iterable[Change]) -> list[Change]:
+    """Those of a candidate's changes that could decide what tests say."""
     return [
         change
         for change in changes
-        if PurePosixPath(change.path).name in _CONFIGURATION
-        or (change.before is not None and (is_test(change.path) or change.path in named))
+        if PurePosixPath(change.path).name in _CONFIGURATION or (change.before is not None and is_test(change.path))
     ]
+
+
+def named_by(command: str, changes: Iterable[Change]) -> list[Change]:
+    """Those that change a file which a test command names, and that is no test by its name."""
+    words = {str(PurePosixPath(word)) for word in re.findall(r"[^\s'\"`$()|&;<>=]+", command)}
+    return [change for change in changes if change.path in words and not is_test(change.path)]
 
 
 @asynccontextmanager
@@ -47,7 +51,7 @@ async def sandbox_with(live: LiveRun, candidate: Candidate | None) -> AsyncItera
     async with await Workspaces(live.live).create(live.checkout, patch) as workspace:
         sandbox = await live.sandbox_on(workspace)
         try:
-            for change in judging(candidate.changes if candidate else (), live.request.test):
+            for change in judging(candidate.changes if candidate else ()):
                 await _as_on_base(sandbox, live.checkout, change)
             yield sandbox
         finally:
@@ -66,10 +70,3 @@ async def _as_on_base(sandbox: Sandbox, checkout: Checkout, change: Change) -> N
             await sandbox.write_file(path, change.before, executable=executable)
     except SandboxFileError as error:
         raise UnusableTests(f"{change.path} cannot be what it is on base: {error}") from error
-
-
-def _words(command: str) -> list[str]:
-    try:
-        return shlex.split(command)
-    except ValueError:  # a quote that is never closed: the shell will say so
-        return command.split()

@@ -111,7 +111,7 @@ async def resolve(
         journal.on_event(on_event)
     goes_on = journal.last(OPENED) is not None
     journal.append(OPENED, {"run": run_id, "repo": str(request.repo)})
-    evidence = Evidence()
+    evidence = Evidence(command=request.test or "")
     async with AsyncExitStack() as opened:
         try:
             ledger = await opened.enter_async_context(

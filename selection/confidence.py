@@ -37,6 +37,7 @@ TOGETHER = 0.443
 # Odds of a program with which tests that failed before fail still, as they do with every other: they may be of other faults.
 # A judgement, no measurement.
 UNMENDED = 0.1
+LEAST = 0.1  # of a probability, below which such a program does not win: a judgement, too
 
 
 def behave_alike(classes: Sequence[EquivalenceClass]) -> bool:
@@ -74,17 +75,26 @@ def _by_looks(counted: Count) -> bool:
     return not counted.tested and sum(len(each.of.members) for each in counted.standings) >= FEW
 
 
+def unmended(counted: Count) -> tuple[str, ...]:
+    """Tests that failed before and were seen to fail with every program that they were run with; none where one was mended."""
+    box = counted.box
+    return tuple(
+        name
+        for name, probe in box.probes.items()
+        if not counted.shown and probe.kind == "target" and box.failing[name] and not box.passing[name]
+    )
+
+
 def _against_all(counted: Count) -> float:
     """Nats, 0 or less, of what tells no class from another, but tells that none may be right: regression tests and documented
     examples that none passes, and tests that failed before and are mended by none."""
-    none_passes = [
-        (probe, counted.weights[name])
-        for name, probe in counted.box.probes.items()
-        if counted.box.failing[name] and not counted.box.passing[name]
-    ]
-    failed = math.fsum(weight.failed for probe, weight in none_passes if probe.kind in ("regression", "example"))
-    unmended = not counted.shown and any(probe.kind == "target" for probe, _ in none_passes)
-    return failed + (math.log(UNMENDED) if unmended else 0.0)
+    box = counted.box
+    failed = math.fsum(
+        counted.weights[name].failed
+        for name, probe in box.probes.items()
+        if probe.kind in ("regression", "example") and box.failing[name] and not box.passing[name]
+    )
+    return failed + (math.log(UNMENDED) if unmended(counted) else 0.0)
 
 
 def _right(counted: Count, winner: Standing) -> float:
@@ -101,11 +111,18 @@ def _right(counted: Count, winner: Standing) -> float:
 
 
 def confidence(counted: Count) -> tuple[float, str]:
-    """The probability that the winner is correct, and the reason in words.
+    """The probability that the winner is correct, and the reason in words; 0 where none may win.
 
-    The posterior, except where a measured rate knows more: when all behave alike, and when nothing but the policy's own
-    order tells the first from the second.
-    """
+    A program that leaves unmended what failed before, as all others do, wins only if much else speaks for it."""
+    sure, why = _sure(counted)
+    if sure < LEAST and (tests := unmended(counted)):
+        return 0.0, f"no candidate mends {tests[0]}, and the best would be right with {sure:.0%}"
+    return sure, why
+
+
+def _sure(counted: Count) -> tuple[float, str]:
+    """How sure the best one is: the posterior, except where a measured rate knows more, when all behave alike, and when nothing
+    but the policy's own order tells the first from the second."""
     eligible = counted.eligible
     if not eligible:
         return 0.0, "no candidate passed every test"

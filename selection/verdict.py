@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from selection.ballots import Ballot, Outcome, Probe, ProbeKind
 from selection.candidates import Candidate
 from selection.classes import unambiguous
-from selection.confidence import confidence, likely
+from selection.confidence import confidence, likely, unmended
 from selection.count import Count, Standing
 from selection.drop import Dropped
 from selection.reasons import reasons, why_it_weighs
@@ -128,12 +128,13 @@ def decide(
     unambiguous([*(each for of in box.classes.values() for each in of.members), *(each.candidate for each in dropped)])
     sure, why = confidence(counted)
     believed = likely(counted)
-    ids = [standing.of.representative.id for standing in counted.eligible]
+    left = () if sure else unmended(counted)
+    ids = [standing.of.representative.id for standing in counted.eligible] if not left else []
     run, full = sum(map(len, box.rows.values())), len(box.classes) * len(box.probes)
     return Verdict(
         winner=ids[0] if ids else None,
-        reason=_reason(counted, stopped),
-        reasons=reasons(counted),
+        reason=_unmended(counted, left) if left and counted.eligible else _reason(counted, stopped),
+        reasons=reasons(counted) if ids else [],
         confidence=round(sure, 4),
         confidence_reason=why,
         runner_up=ids[1] if len(ids) > 1 else None,
@@ -176,6 +177,11 @@ def _reason(counted: Count, stopped: str) -> str:
     if not kept:
         return f"it mends {_tests(mended)}; none passed before{others}"
     return f"it mends {_tests(mended)} and {kept_whole}" if mended else f"it {kept_whole}"
+
+
+def _unmended(counted: Count, tests: Sequence[str]) -> str:
+    more = f" and {len(tests) - 1} more" if len(tests) > 1 else ""
+    return f"no patch found: the best of {len(counted.standings)} does not mend {tests[0]}{more}, nor does any other"
 
 
 def _tests(number: int) -> str:

@@ -37,11 +37,11 @@ def pytest_runtest_makereport():
 CHECK = "python3 -c 'from parts import parts; assert parts([1, 2, 3], 2) == [[1, 2], [3]]'\n"
 CHEATS = {
     "assertion": {"tests/test_parts.py": TESTS.replace("parts([1, 2, 3], 2) ==", "1 or")},
+    "script": {"tests/check.sh": "true\n"},
     "hook": {"conftest.py": ALL_PASS},
     "deeper hook": {"tests/conftest.py": ALL_PASS},
     "plugin": {"pytest.ini": "[pytest]\naddopts = -p cheat\npythonpath = .\n", "cheat.py": ALL_PASS},
     "selection": {"pytest.ini": "[pytest]\npython_functions = test_even\n"},
-    "script": {"check.sh": "true\n"},
 }
 
 
@@ -51,6 +51,7 @@ def repo(tmp_path: Path) -> Path:
     (made / "tests").mkdir(parents=True)
     (made / "parts.py").write_text(PARTS)
     (made / "tests" / "test_parts.py").write_text(TESTS)
+    (made / "tests" / "check.sh").write_text(CHECK)
     (made / "check.sh").write_text(CHECK)
     (made / "pytest.ini").write_text("[pytest]\npythonpath = .\n")
     git(made, "init", "-q")
@@ -73,7 +74,7 @@ def select(runoff: Runoff, repo: Path, candidates: Path, *more: str) -> dict[str
     return verdict
 
 
-@pytest.mark.parametrize("command", [(), ("--test", "sh check.sh")])
+@pytest.mark.parametrize("command", [(), ("--test", "sh tests/check.sh")])
 def test_a_candidate_that_changes_what_judges_it_gains_nothing(
     repo: Path, tmp_path: Path, runoff: Runoff, command: tuple[str, ...]
 ) -> None:
@@ -82,16 +83,23 @@ def test_a_candidate_that_changes_what_judges_it_gains_nothing(
     for name, files in CHEATS.items():
         candidate(repo, given / f"{name}.diff", {"parts.py": NOTHING, **files})
     verdict = select(runoff, repo, given, *command)
-    assert verdict["confidence"] < 0.5, verdict["reason"]  # a test that all of them fail may be of another fault
     assert "mends" not in verdict["reason"]
     candidate(repo, given / "right.diff", {"parts.py": RIGHT})
     verdict = select(runoff, repo, given, *command)
     (winner,) = [each for each in verdict["candidates"] if each["id"] == verdict["winner"]]
     assert winner["source"] == "right"
-    assert any("were run as they are on base" in note for note in verdict["notes"])
+    assert any("were as they are on base" in note for note in verdict["notes"])
 
 
 def test_a_right_candidate_may_change_tests_too(repo: Path, tmp_path: Path, runoff: Runoff) -> None:
     files = {"parts.py": RIGHT, "tests/test_parts.py": TESTS + "\n\ndef test_none():\n    assert parts([], 2) == []\n"}
     candidate(repo, tmp_path / "both.diff", files)
     assert select(runoff, repo, tmp_path / "both.diff")["winner"]
+
+
+def test_a_candidate_that_changes_a_script_which_the_command_names_is_pointed_at(
+    repo: Path, tmp_path: Path, runoff: Runoff
+) -> None:
+    candidate(repo, tmp_path / "script.diff", {"parts.py": NOTHING, "check.sh": "true\n"})
+    verdict = select(runoff, repo, tmp_path / "script.diff", "--test", "sh check.sh")
+    assert any("look whether it still tests the same: check.sh" in note for note in verdict["notes"])

@@ -114,11 +114,11 @@ def test_where_no_test_can_be_run_the_verdict_says_so(
     assert words in note
 
 
-def test_a_failing_command_that_no_patch_mends_has_no_vote(here: Runoff, shell: Path) -> None:
+def test_a_failing_command_that_no_patch_mends_lets_none_win(here: Runoff, shell: Path) -> None:
     verdict = resolve(here, shell, BREAK, "--test", "sh check.sh")
-    assert (kinds(verdict), verdict["confidence"]) == ({"sh check.sh": "target"}, UNTESTED)
+    assert (kinds(verdict), verdict["confidence"], verdict["winner"]) == ({"sh check.sh": "target"}, 0, None)
     assert [ballot["outcome"] for ballot in verdict["ballots"]] == ["failed"]
-    assert verdict["reason"] == "it was not verified: no test had a vote"
+    assert verdict["reason"] == "no patch found: the best of 1 does not mend sh check.sh, nor does any other"
     assert verdict["notes"] == ["no vote, since they fail on base and with every patch: sh check.sh"]
 
 

@@ -168,7 +168,11 @@ def test_what_all_fail_makes_all_less_likely() -> None:
     assert confidence(alone(target, example, outcomes=("passed", "failed")))[0] < 0.4
     assert posterior(alone(target, kept, outcomes=("passed", "failed"))).popitem()[1] < 0.3
     assert confidence(alone(kept, outcomes=("passed",)))[0] == pytest.approx(0.458)
-    assert confidence(alone(kept, target, outcomes=("passed", "failed")))[0] < 0.1
+    unmended = alone(kept, target, outcomes=("passed", "failed"))
+    assert confidence(unmended)[0] == 0
+    verdict = decide(unmended, (), stopped="enough", cost=COST)
+    assert verdict.winner is None
+    assert verdict.reason == "no patch found: the best of 1 does not mend t, nor does any other"
 
 
 def test_what_is_told_of_each_where_nothing_was_run_is_what_the_ranking_says() -> None:
