@@ -13,9 +13,10 @@ read_tools(text)                                                    tools from a
 """
 
 from planner.compiler import Compiler, compile_plan
-from planner.describe import grammar, openai_tools, plan_schema, prompt_text
+from planner.describe import openai_tools, plan_schema, prompt_text
 from planner.errors import CompileError, CompileErrors
 from planner.explain import ExplainedCall, Explanation, Timing, explain, with_timings
+from planner.grammar import grammar
 from planner.jsonplan import compile_json
 from planner.plan import Call, End, Plan, Reference, Template, Why, references, statement_text
 from planner.render import FORMATS

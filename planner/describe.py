@@ -1,11 +1,10 @@
 """What a model and its server are told of the tools, all of it made from one list of ToolSpecs: the prompt's text, OpenAI's
-`tools`, and for servers with structured output a grammar of the plan language or a JSON schema of a plan.
+`tools`, and for servers with structured output a JSON schema of a plan. (The grammar of the plan language: `planner/grammar.py`.)
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -49,8 +48,8 @@ def plan_schema(tools: Iterable[ToolSpec], *, most_calls: int = 16) -> dict[str,
 
     An argument is a value, or `{"ref": "hits[0].path"}` for a part of an earlier result.
     """
-    tools = _callable(tools)
-    parts = "".join(rf"|\.{field}" for field in _result_fields(tools))
+    tools = callable_tools(tools)
+    parts = "".join(rf"|\.{field}" for field in result_fields(tools))
     ref = _object(
         {"ref": {"type": "string", "pattern": rf"^{_NAME}(\[-?(0|[1-9][0-9]{{0,3}})\]{parts}){{0,4}}$"}}, ["ref"]
     )
@@ -80,44 +79,10 @@ def plan_schema(tools: Iterable[ToolSpec], *, most_calls: int = 16) -> dict[str,
     return {**plan, "$defs": definitions} if definitions else plan
 
 
-def grammar(tools: Iterable[ToolSpec], *, most_calls: int = 16, longest_text: int | None = None) -> str:
-    """The plan language with these tools, in the EBNF that llama.cpp and xgrammar read (vLLM: `structured_outputs.grammar`).
-
-    Every sentence of it parses; names and references may still be wrong, which the compiler says. A text ends at the latest
-    after `longest_text` characters, if there is such a limit (a server checks every token against it: in xgrammar 0.2 that
-    is quick up to about 100, and takes 0.1 s a token for thousands), a plan after `most_calls` calls.
-    """
-    tools = _callable(tools)
-    often = "*" if longest_text is None else f"{{0,{longest_text}}}"
-    fields = "".join(f'".{field}" | ' for field in _result_fields(tools))
-    rules = [
-        f"root ::= comment? statement{{1,{most_calls}}} end?",
-        'comment ::= "# " [^\\n]{1,100} "\\n"',
-        f'statement ::= name " = " ({" | ".join(_rule(tool) for tool in tools)}) "\\n"',
-        'end ::= ("finish(answer=" | "replan(why=") text ")\\n"',
-    ]
-    rules += [f"{_rule(tool)} ::= {_call(tool)}" for tool in tools]
-    rules += [
-        "name ::= [a-z] [a-z_]{0,16} [0-9]{1,3}",  # a digit, so that no keyword of Python is one
-        f'part ::= {fields}"[" "-"? ("0" | [1-9] [0-9]{{0,3}}) "]"',
-        "ref ::= name part{0,4}",
-        f'text ::= "\\"" ([^"\\\\\\n] | "\\\\" ["\\\\nt]){often} "\\""',
-        f'long ::= "\\"\\"\\"" ([^"\\\\] | "\\\\" ["\\\\nt]){often} "\\"\\"\\""',
-        "string ::= text | long | ref",
-        'integer ::= "-"? ("0" | [1-9] [0-9]{0,8}) | ref',
-        'number ::= "-"? ("0" | [1-9] [0-9]{0,8}) ("." [0-9]{1,6})? | ref',
-        'boolean ::= "True" | "False" | ref',
-        'strings ::= "[" (string (", " string){0,15})? "]" | ref',
-        'integers ::= "[" (integer (", " integer){0,15})? "]" | ref',
-        'any ::= string | number | boolean | "None" | strings | "{" (text ": " string (", " text ": " string){0,15})? "}"',
-    ]
-    return "\n".join(rules) + "\n"
-
-
 _NAME = "[a-z][a-z_]{0,16}[0-9]{1,3}"
 
 
-def _callable(tools: Iterable[ToolSpec]) -> list[ToolSpec]:
+def callable_tools(tools: Iterable[ToolSpec]) -> list[ToolSpec]:
     """Without those that end a plan and give no result."""
     return [tool for tool in tools if tool.name not in ENDS]
 
@@ -126,7 +91,7 @@ def _object(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
-def _result_fields(tools: Iterable[ToolSpec]) -> list[str]:
+def result_fields(tools: Iterable[ToolSpec]) -> list[str]:
     """The names of all fields that results promise, at any depth."""
     found: set[str] = set()
     for tool in tools:
@@ -151,7 +116,7 @@ def _signature(tool: ToolSpec) -> str:
     required = schema.get("required", [])
     said = []
     for name, field in schema.get("properties", {}).items():
-        default = "" if name in required else f" = {_python(field.get('default'))}"
+        default = "" if name in required else f" = {written(field.get('default'))}"
         said.append(f"{name}: {_type(field)}{default}")
     return ", ".join(said)
 
@@ -160,53 +125,14 @@ def _type(field: dict[str, Any]) -> str:
     if "anyOf" in field:
         return " | ".join(_type(each) for each in field["anyOf"])
     if "enum" in field:
-        return " | ".join(_python(each) for each in field["enum"])
+        return " | ".join(written(each) for each in field["enum"])
     if "const" in field:
-        return _python(field["const"])
+        return written(field["const"])
     if field.get("type") == "array":
         return f"list[{_type(field.get('items', {}))}]"
     names = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "null": "None", "object": "dict"}
     return names.get(str(field.get("type")), str(field.get("$ref", "Any")).rpartition("/")[2])
 
 
-def _python(value: object) -> str:
+def written(value: object) -> str:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
-
-
-def _rule(tool: ToolSpec) -> str:
-    """A rule's name: letters and dashes."""
-    return "call-" + re.sub(r"[^a-z0-9]", "-", tool.name.lower())
-
-
-def _call(tool: ToolSpec) -> str:
-    """`"read(" "path=" string (", first=" integer)? ")"`, the required arguments first."""
-    schema = tool.arguments.model_json_schema()
-    required = schema.get("required", [])
-    properties: dict[str, Any] = schema.get("properties", {})
-    parts = [f'"{tool.name}("']
-    parts += [f'"{", " if place else ""}{name}=" {_value(properties[name])}' for place, name in enumerate(required)]
-    optional = [name for name in properties if name not in required]
-    if required:
-        parts += [f'(", {name}=" {_value(properties[name])})?' for name in optional]
-    elif optional:  # any one of them may be the first
-        starts = []
-        for place, name in enumerate(optional):
-            rest = " ".join(f'(", {each}=" {_value(properties[each])})?' for each in optional[place + 1 :])
-            starts.append(f'"{name}=" {_value(properties[name])} {rest}'.rstrip())
-        parts.append(f"({' | '.join(starts)})?")
-    return " ".join([*parts, '")"'])
-
-
-def _value(field: dict[str, Any]) -> str:
-    if "enum" in field:
-        return "(" + " | ".join(json.dumps(_python(each)) for each in field["enum"]) + ")"
-    kind = field.get("type")
-    if kind == "array":
-        return {"string": "strings", "integer": "integers"}.get(str(field.get("items", {}).get("type")), "any")
-    simple = {"string": "string", "integer": "integer", "number": "number", "boolean": "boolean"}
-    if kind in simple:
-        return simple[str(kind)]
-    if "anyOf" in field:
-        values = ['"None"' if each.get("type") == "null" else _value(each) for each in field["anyOf"]]
-        return f"({' | '.join(dict.fromkeys(values))})"
-    return "any"

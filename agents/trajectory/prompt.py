@@ -36,7 +36,11 @@ _SYSTEM_TOOLS = """\
 Answer each time with one or two sentences of thought and the tool calls of your plan; those that do not depend on each
 other run at once.
 """
-_FENCE = "Write the plan in a ```python fence.\n"
+_PLAN = {
+    "text": "Write the plan in a ```python fence.\n",
+    "grammar": "Write your thought as a first line that begins with `# `, then nothing but the plan. Name the results r1, r2 and "
+    "so on, in order.\n",
+}
 
 _STARTS = (
     "Begin with the places that the issue names.",
@@ -62,7 +66,7 @@ class Prefix:
         cls, issue: str, overview: str, specs: Sequence[ToolSpec], form: Form, contexts: Sequence[str] = ("",)
     ) -> Prefix:
         """overview: the map of the repository and what localisation found."""
-        how = _SYSTEM_TOOLS if form == "tools" else f"{prompt_text(specs)}{_FENCE if form == 'text' else ''}"
+        how = _SYSTEM_TOOLS if form == "tools" else f"{prompt_text(specs)}{_PLAN[form]}"
         system = {"role": "system", "content": f"{_SYSTEM}\n{how}"}
         shared = f"# Issue\n\n{cut_middle(issue.strip(), _LONGEST_ISSUE)}\n\n# Repository\n\n{overview.strip()}\n"
         return cls((system,), shared, tuple(contexts) or ("",))

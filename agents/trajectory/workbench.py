@@ -23,6 +23,7 @@ Start = Callable[[Workspace], Awaitable[Sandbox]]
 Tests = Callable[[Sandbox], TestRunner]
 PLAN_S = 1800.0  # seconds that one plan may take
 _BYTES_PER_TOKEN = 3.0  # when nobody has counted yet
+_SHORT = 300  # tokens of an answer that has no room for a text without end; such a limit is too slow where it is high
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +191,10 @@ class Workbench:
 
     @cached_property
     def _grammar(self) -> str | None:
-        return grammar(self.specs) if self.form == "grammar" else None
+        if self.form != "grammar":
+            return None
+        room = self.shared.answer_tokens
+        return grammar(self.specs, longest_text=room // 3 if room <= _SHORT else None)
 
     def request(self, history: Sequence[Mapping[str, Any]], step: int) -> ModelRequest:
         shared = self.shared

@@ -32,10 +32,10 @@ def test_a_model_that_talks_nonsense_ends_in_its_budget_without_a_winner(
     assert verdict["winner"] is None
     turns = [event for event in events if event["kind"] == "trajectory.turn"]
     assert turns
-    # what the grammar cannot tell: where an answer is cut, and which names there are; what it holds to is plans
-    faults = "".join(turn["faults"] for turn in turns)
-    assert "cannot be read" not in faults
-    assert "not part of the plan language" not in faults
+    # what the grammar cannot tell is where an answer is cut, and what a result's parts are; all else compiles
+    faults = [turn["faults"] for turn in turns if turn["faults"]]
+    assert all("is never closed" in each or "has no" in each for each in faults), faults
+    assert len(faults) < len(turns), faults
     called = [event for event in events if event["kind"] == "model.called"]
     assert 0 < sum(event["tokens"]["prompt"] + event["tokens"]["completion"] for event in called) <= 200_000
     assert running_requests(vllm) == 0
