@@ -86,8 +86,8 @@ class ServedModel:
             if endpoint is None:
                 raise last or self._all_away()
             try:
-                with self._router.calling(endpoint, failures):
-                    answer = await self._ask(endpoint, request, attempt, on_delta)
+                with self._router.calling(endpoint, failures) as answers:
+                    answer = await self._ask(endpoint, request, attempt, on_delta, Assembly(answers))
                 return replace(answer, seconds=monotonic() - started)
             except (EndpointDown, AnswerLost) as error:
                 last = error
@@ -108,10 +108,9 @@ class ServedModel:
             await endpoint.close()
 
     async def _ask(
-        self, endpoint: Endpoint, request: ModelRequest, attempt: int, on_delta: OnDelta | None
+        self, endpoint: Endpoint, request: ModelRequest, attempt: int, on_delta: OnDelta | None, assembly: Assembly
     ) -> ModelAnswer:
         async with self._account.call(request, model=self.name, endpoint=endpoint.name, attempt=attempt) as spend:
-            assembly = Assembly()
             spend.partial = lambda: assembly.spent(spend.estimate)
             spend.answer = await endpoint.call(
                 request,

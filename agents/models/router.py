@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic
 
@@ -53,12 +53,17 @@ class Router:
                 continue
 
     @contextmanager
-    def calling(self, endpoint: Endpoint, failures: Counter[str]) -> Iterator[None]:
-        """Keep the books of an endpoint's breaker while it is called."""
+    def calling(self, endpoint: Endpoint, failures: Counter[str]) -> Iterator[Callable[[], None]]:
+        """Keep the books of an endpoint's breaker while it is called. Gives what is to be called when the answer begins."""
         breaker = self._breakers[endpoint.name]
+
+        def answers() -> None:
+            breaker.answers()
+            self._changed.set()
+
         breaker.begin()
         try:
-            yield
+            yield answers
         except BaseException as error:
             if blames_endpoint(error):
                 failures[endpoint.name] += 1
