@@ -84,7 +84,7 @@ class ServedModel:
         for attempt in count(1):
             endpoint = await self._router.choose(request.issue, failures, until)
             if endpoint is None:
-                raise last or self._all_away()
+                raise self._all_away(last)
             try:
                 with self._router.calling(endpoint, failures) as answers:
                     answer = await self._ask(endpoint, request, attempt, on_delta, Assembly(answers))
@@ -122,6 +122,11 @@ class ServedModel:
             )
             return spend.answer
 
-    def _all_away(self) -> Unreachable:
+    def _all_away(self, last: ModelError | None) -> EndpointDown:
+        """What an endpoint said that is left alone: to this call, else to another one."""
+        if isinstance(last, EndpointDown):
+            return last
+        if (said := self._router.said) is not None:
+            return type(said)(str(said), said.after_s)
         names = ", ".join(endpoint.name for endpoint in self._router.endpoints)
         return Unreachable(f"{names}: failed too often to be asked again in time; is the server running?")

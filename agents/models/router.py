@@ -16,7 +16,8 @@ from agents.models.faults import blames_endpoint
 
 
 class Router:
-    """Endpoints with a breaker each. An issue's first choice is fixed by its name (rendezvous hashing).
+    """Endpoints with a breaker each. An issue's first choice is fixed by its name (rendezvous hashing). said: by the
+    endpoint that did not begin to answer last.
 
     Source: Thaler and Ravishankar, A Name-Based Mapping Scheme for Rendezvous, 1996: when an endpoint goes, only its issues
     move.
@@ -26,6 +27,7 @@ class Router:
         self.endpoints = tuple(endpoints)
         self._breakers = {endpoint.name: Breaker() for endpoint in endpoints}
         self._changed = asyncio.Event()
+        self.said: EndpointDown | None = None
 
     def order(self, issue: str) -> list[Endpoint]:
         """The endpoints, an issue's own first."""
@@ -68,8 +70,9 @@ class Router:
             if blames_endpoint(error):
                 failures[endpoint.name] += 1
                 breaker.failed()
-                if isinstance(error, EndpointDown) and error.after_s:
-                    breaker.hold(error.after_s)
+                if isinstance(error, EndpointDown):
+                    self.said = error
+                    breaker.hold(error.after_s or 0.0)
             else:
                 breaker.abandoned()
             raise

@@ -23,9 +23,9 @@ from langgraph.graph import START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Command, Overwrite
 
-from agents.errors import ModelError, ModelUnusable, PromptTooLong
+from agents.errors import ModelError, ModelUnusable, PromptTooLong, Unreachable
 from agents.trajectory import prompt
-from agents.trajectory.reproduction import Reproduction, look_at_tests
+from agents.trajectory.reproduction import Reproduction, is_on_base, look_at_tests
 from agents.trajectory.said import Said
 from agents.trajectory.speak import speak
 from agents.trajectory.stops import Standing, next_step
@@ -80,7 +80,7 @@ class State(TypedDict, total=False):
 async def run_trajectory(bench: Workbench, saver: BaseCheckpointSaver[Any]) -> Ended:
     """Run a trajectory to its end, from its last checkpoint if it has one; one that was cut goes on from there, if the
     workbench says so. Raises what is no fault of the model:
-    SandboxDied, StoreUnusable, ToolsUnusable; and ModelUnusable, as long as nothing was changed."""
+    SandboxDied, StoreUnusable, ToolsUnusable; and ModelUnusable and Unreachable, as long as nothing but tests was changed."""
     graph = _graph().compile(checkpointer=saver)
     config: Any = {"configurable": {"thread_id": bench.thread}, "recursion_limit": 10_000}
     before = await graph.aget_state(config)
@@ -145,8 +145,8 @@ async def _ask(bench: Workbench, state: State) -> Said:
     except LimitExceeded as limit:
         return Said(stop=f"the budget is used up: {limit}")
     except ModelError as error:
-        if isinstance(error, ModelUnusable) and not state.get("patch"):
-            raise  # nothing is lost: once a person has mended it, this turn is taken again
+        if isinstance(error, ModelUnusable | Unreachable) and is_on_base(await bench.touched(state.get("patch", ""))):
+            raise  # nothing is lost: once the model can be asked, this turn is taken again
         full = isinstance(error, PromptTooLong) and len(state["history"]) > 1
         return Said(full=True) if full else Said(stop=f"the model failed: {error}", failed=True)
 

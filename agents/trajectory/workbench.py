@@ -21,6 +21,7 @@ from workspaces import Checkout, Sandbox, Workspace, Workspaces, patched_files
 
 Start = Callable[[Workspace], Awaitable[Sandbox]]
 Tests = Callable[[Sandbox], TestRunner]
+TURN = "trajectory.turn"  # the Journal's event
 PLAN_S = 1800.0  # seconds that one plan may take
 _BYTES_PER_TOKEN = 3.0  # when nobody has counted yet
 
@@ -240,7 +241,7 @@ class Workbench:
         if self.place is not None:
             self.place.uses(said.prompt_tokens)
         self.shared.journal.append(
-            "trajectory.turn",
+            TURN,
             {
                 "trajectory": self.name,
                 "plan": said.plan_text[:2000],
