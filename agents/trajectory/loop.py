@@ -123,9 +123,10 @@ async def turn(state: State, runtime: Runtime[Workbench]) -> Command[Literal["tu
     found = look_at_tests(before, said, await bench.touched(patch))
     standing = Standing.from_data(state.get("standing", {})).after(said, patch)
     step = next_step(standing, said, bench.limits, room=bench.has_room(said) and not said.full)
+    told = "\n\n".join(filter(None, (found.told, standing.told)))
     bench.tell_turn(said, patch, step)
     after = {
-        "history": More(messages=prompt.exchange(said, found.told, bench.form)),
+        "history": More(messages=prompt.exchange(said, told, bench.form)),
         "notes": bench.notes.as_data(),
         "patch": patch,
         "step": state["step"] + 1,
@@ -156,4 +157,4 @@ async def condense(state: State, runtime: Runtime[Workbench]) -> dict[str, Any]:
     bench = runtime.context
     diff = bench.stored(state["patch"]).decode("utf-8", "replace")
     kept = prompt.condensed(bench.prefix.instruction(bench.number), bench.notes.as_text(), diff)
-    return {"history": Overwrite([kept])}
+    return {"history": Overwrite([kept]), "standing": Standing.from_data(state["standing"]).forgetful.as_data()}

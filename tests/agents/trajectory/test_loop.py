@@ -289,7 +289,7 @@ async def test_a_process_that_a_command_left_behind_is_in_the_diff_of_a_later_tu
 
 async def test_a_checkpoint_holds_of_a_history_only_what_is_new(open_bench: Open) -> None:
     bench = await open_bench(FILES)
-    await bench.run([f"# thought {step}\nseen_{step} = recall()" for step in range(12)], limits=Limits(turns=12))
+    await bench.run([f"# thought {step}\nseen = grep(pattern='{step}')" for step in range(12)], limits=Limits(turns=12))
     stored = [
         bytes(value)
         for table, column in (("writes", "value"), ("checkpoints", "checkpoint"))
