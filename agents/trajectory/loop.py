@@ -25,7 +25,7 @@ from langgraph.types import Command, Overwrite
 
 from agents.errors import ModelError, ModelUnusable, PromptTooLong, Unreachable
 from agents.trajectory import prompt
-from agents.trajectory.reproduction import Reproduction, is_on_base, look_at_tests
+from agents.trajectory.reproduction import Reproduction, adds_only_tests, is_on_base, look_at_tests
 from agents.trajectory.said import Said
 from agents.trajectory.speak import speak
 from agents.trajectory.stops import Standing, next_step
@@ -120,8 +120,9 @@ async def turn(state: State, runtime: Runtime[Workbench]) -> Command[Literal["tu
     said = await _ask(bench, state)
     patch = await bench.patch()
     before = Reproduction.from_data(state.get("reproduction", {}))
-    found = look_at_tests(before, said, await bench.touched(patch))
-    standing = Standing.from_data(state.get("standing", {})).after(said, patch)
+    touched = await bench.touched(patch)
+    found = look_at_tests(before, said, touched)
+    standing = Standing.from_data(state.get("standing", {})).after(said, patch, mends=not adds_only_tests(touched))
     step = next_step(standing, said, bench.limits, room=bench.has_room(said) and not said.full)
     told = "\n\n".join(filter(None, (found.told, standing.told)))
     bench.tell_turn(said, patch, step)

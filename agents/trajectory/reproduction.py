@@ -57,6 +57,11 @@ def is_on_base(touched: Mapping[str, bool]) -> bool:
     return all(is_test(path) for path in touched)
 
 
+def adds_only_tests(touched: Mapping[str, bool]) -> bool:
+    """Whether it is nothing but tests of the trajectory's own."""
+    return all(new and is_test(path) for path, new in touched.items())
+
+
 def _some(names: set[str]) -> str:
     shown = sorted(names)
     return ", ".join(shown[:3]) + (", …" if len(shown) > 3 else "")

@@ -16,9 +16,9 @@ _FAILED = "you have tested this diff already, and it failed"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """rounds: of edits followed by tests (voting over candidates peaks at four: CodeMonkeys, 2025). turns: of any kind.
-    repairs: answers in a row that are no plan before the turn counts as failed. failures: failed turns before the
-    trajectory ends."""
+    """rounds: of edits followed by tests (voting over candidates peaks at four: CodeMonkeys, 2025); those of nothing but tests
+    of its own do not count. turns: of any kind. repairs: answers in a row that are no plan before the turn counts as failed.
+    failures: failed turns before the trajectory ends."""
 
     rounds: int = 4
     turns: int = 40
@@ -58,8 +58,8 @@ class Standing:
     def as_data(self) -> dict[str, Any]:
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
-    def after(self, said: Said, patch: str) -> Standing:
-        """After a turn that left this diff."""
+    def after(self, said: Said, patch: str, *, mends: bool = True) -> Standing:
+        """After a turn that left this diff. mends: it is more than tests that the trajectory added."""
         now = replace(
             self if patch == self.patch else self._changed(patch),
             turns=self.turns + 1,
@@ -67,7 +67,7 @@ class Standing:
             unchanged_finish=self.unchanged_finish + (said.end == "finish" and not patch),
             told="",
         )
-        return (now._planned(_digest(said)) if said.compiled else now)._tested(said)
+        return (now._planned(_digest(said)) if said.compiled else now)._tested(said, mends)
 
     def _changed(self, patch: str) -> Standing:
         known = not patch or patch in self.failed
@@ -76,10 +76,10 @@ class Standing:
     def _planned(self, plan: str) -> Standing:
         return self._repeated(_DONE) if plan in self.plans else replace(self, plans=(*self.plans, plan)[-_KEPT:])
 
-    def _tested(self, said: Said) -> Standing:
+    def _tested(self, said: Said, mends: bool) -> Standing:
         if not (said.tested and self.patch and self.patch != self.tested):
             return self
-        now = replace(self, rounds=self.rounds + 1, tested=self.patch)
+        now = replace(self, rounds=self.rounds + mends, tested=self.patch)
         if said.tests_ok:
             return now
         if self.patch in self.failed:

@@ -156,6 +156,16 @@ async def test_rounds_of_edits_and_tests_are_limited(open_bench: Open) -> None:
     assert ended.why == "3 rounds of edits and tests"
 
 
+async def test_rounds_in_which_only_a_test_of_its_own_was_written_do_not_count(open_bench: Open) -> None:
+    bench = await open_bench(FILES)
+    again = [
+        REPRODUCE.replace("== 9", f"== {total}").replace('content="""', 'overwrite=True, content="""')
+        for total in (7, 6, 5)
+    ]
+    ended = await bench.run([*again, WRONG, RIGHT], limits=Limits(rounds=2))
+    assert (ended.why, ended.turns, ended.cut) == ("2 rounds of edits and tests", 5, True)
+
+
 async def test_the_budget_ends_it_with_what_there_is(open_bench: Open) -> None:
     bench = await open_bench(FILES, budget="tokens=20k")
     ended = await bench.run([WRONG, *[LOOK.replace("def total", f"def t{n}") for n in range(30)]])

@@ -95,3 +95,10 @@ def test_what_was_read_before_the_conversation_was_condensed_may_be_read_again()
     look = plan("read(path='a')")
     standing = Standing().after(look, "").forgetful.after(look, "")
     assert (standing.repeats, standing.told) == (0, "")
+
+
+def test_a_round_counts_where_more_than_its_own_tests_changed() -> None:
+    standing, failing = Standing(), plan("run_tests()", tests=False)
+    for patch, mends in (("test", False), ("other test", False), ("fix", True), ("fix", True), ("other fix", True)):
+        standing = standing.after(failing, patch, mends=mends)
+    assert standing.rounds == 2
