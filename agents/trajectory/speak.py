@@ -106,19 +106,33 @@ async def _in_tool_calls(bench: Workbench, request: ModelRequest) -> Said:
     answer = await bench.model.complete(request, on_delta=lambda _: bench.begins())
     bench.begins()  # of what is called, no piece of text tells
     asked = answer.choices[0].tool_calls
-    calls = [{"id": each.id, "function": {"name": each.name, "arguments": each.arguments}} for each in asked]
+    ids = _unique([each.id for each in asked])
+    calls = [
+        {"id": id, "function": {"name": each.name, "arguments": each.arguments}}
+        for id, each in zip(ids, asked, strict=True)
+    ]
     try:
         plan = compile_tool_calls(calls, bench.specs)
     except CompileErrors as errors:
         return Said(answer.text, faults=_faults(errors), prompt_tokens=answer.usage.total)
     calls_of_plan = {call.name: call for call in plan.calls}
     said = _said(answer, calls_of_plan, plan.merged, await bench.execute(plan))
-    names = names_of_ids([each.id for each in asked])
     told = (
-        {"id": c.id, "name": c.name, "arguments": c.arguments, "call": call}
-        for c, call in zip(asked, names, strict=True)
+        {"id": id, "name": c.name, "arguments": c.arguments, "call": call}
+        for id, c, call in zip(ids, asked, names_of_ids(ids), strict=True)
     )
     return replace(said, tool_calls=tuple(told))
+
+
+def _unique(ids: Sequence[str]) -> list[str]:
+    """The ids of an answer's tool calls, none of them empty or twice: it is the server that chooses them."""
+    found: list[str] = []
+    for place, each in enumerate(ids, start=1):
+        id = each or f"call_{place}"
+        while id in found:
+            id = f"{id}_{place}"
+        found.append(id)
+    return found
 
 
 def _said(answer: ModelAnswer, calls: Mapping[str, Call], merged: Mapping[str, str], execution: Execution) -> Said:

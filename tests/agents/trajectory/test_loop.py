@@ -223,6 +223,7 @@ async def test_tool_calls_run_like_a_plan(open_bench: Open) -> None:
     ended = await bench.run(script, form="tools")
     assert (ended.why, ended.answer) == ("finished", "done")
     assert "there is no tool raed" in asked[1].messages[-1]["content"]
+    assert asked[1].messages[-2] == {"role": "assistant", "content": "(no usable tool call)"}
     assert asked[2].messages[-1]["role"] == "tool"
     assert "def total" in asked[2].messages[-1]["content"]
     assert asked[0].tools
@@ -260,6 +261,30 @@ async def test_each_tool_call_is_answered_with_its_own_result_also_where_equal_o
     assert "def total" in answers["one"]
     assert answers["two"] == "the same as one: an equal call"
     assert "def checkout" in answers["three"]
+
+
+@pytest.mark.parametrize("ids", [("a", "a", "a"), ("", "", ""), ("", "call_1", "call_1_2"), ("a", "a", "a_2")])
+async def test_tool_calls_have_ids_of_their_own_whatever_the_server_gave_them(
+    open_bench: Open, ids: tuple[str, ...]
+) -> None:
+    bench = await open_bench(FILES)
+    asked: list[ModelRequest] = []
+    paths = ("shop/price.py", "shop/cart.py", "tests/test_price.py")
+
+    def script(request: ModelRequest) -> dict[str, Any]:
+        asked.append(request)
+        if request.step:
+            return {"tool_calls": [{"id": "f", "name": "finish", "arguments": {"answer": "done"}}]}
+        calls = zip(ids, paths, strict=True)
+        return {"tool_calls": [{"id": id, "name": "read", "arguments": {"path": path}} for id, path in calls]}
+
+    await bench.run(script, form="tools")
+    said, *results = asked[1].messages[-4:]
+    sent = [call["id"] for call in said["tool_calls"]]
+    assert len(set(sent)) == 3
+    assert all(sent)
+    assert [each["tool_call_id"] for each in results] == sent
+    assert [path in each["content"] for path, each in zip(paths, results, strict=True)] == [True] * 3
 
 
 async def test_every_name_of_a_plan_has_its_result_in_the_observation_also_where_equal_calls_were_merged(
