@@ -192,7 +192,7 @@ async def wave(turns: int, at_once: int, *, first: str = "", profile: cProfile.P
             run_id=run_id,
             issue_key=run_id,
             slots=Slots(sandbox=2 * at_once),
-            limits=Limits(turns=turns),
+            limits=Limits(turns=turns, repeats=turns),
         )
         saver = stack.enter_context(checkpoints(state))
         sources = {model.name: Source(model, Admission())}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from agents.errors import AnswerGarbled
@@ -24,9 +24,10 @@ class _Part:
 
 
 class Assembly:
-    """Collects the chunks of one streamed answer."""
+    """Collects the chunks of one streamed answer. on_begin: is called once, when something is written."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_begin: Callable[[], None] = lambda: None) -> None:
+        self._on_begin = on_begin
         self._parts: dict[int, _Part] = {}
         self._usage: Mapping[str, Any] | None = None
         self.model = ""
@@ -59,7 +60,10 @@ class Assembly:
         for each in (choice.get("logprobs") or {}).get("content") or ():
             top = tuple((other["token"], float(other["logprob"])) for other in each.get("top_logprobs") or ())
             part.logprobs.append(TokenLogprob(each["token"], float(each["logprob"]), top))
-        part.pieces += bool(text or reasoning or calls)
+        if text or reasoning or calls:
+            if not self.begun:
+                self._on_begin()
+            part.pieces += 1
         part.finish = choice.get("finish_reason") or part.finish
         return index, text
 

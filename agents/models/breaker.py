@@ -1,6 +1,7 @@
 """A circuit breaker: an endpoint that keeps failing is left alone for a while, then tried with a single call.
 
-closed -(`threshold` failures in a row)-> open -(its time is over)-> half open -(success)-> closed | (failure)-> open, longer
+closed -(`threshold` failures in a row)-> open -(its time is over)-> half open
+half open -(an answer begins)-> closed, but the next failure opens it | (an answer)-> closed | (failure)-> open, longer
 
 Source: M. Nygard, Release It!, "Circuit Breaker".
 """
@@ -33,6 +34,11 @@ class Breaker:
     def begin(self) -> None:
         """A call is made."""
         self._trying = self._failures >= self._threshold
+
+    def answers(self) -> None:
+        """An answer begins: when it is that of the trial, others may call, who would wait for its end in vain."""
+        if self._trying:
+            self._failures, self._trying = self._threshold - 1, False
 
     def succeeded(self) -> None:
         self._failures, self._closed_until, self._trying = 0, 0.0, False

@@ -84,10 +84,10 @@ class ServedModel:
         for attempt in count(1):
             endpoint = await self._router.choose(request.issue, failures, until)
             if endpoint is None:
-                raise last or self._all_away()
+                raise self._all_away(last)
             try:
-                with self._router.calling(endpoint, failures):
-                    answer = await self._ask(endpoint, request, attempt, on_delta)
+                with self._router.calling(endpoint, failures) as answers:
+                    answer = await self._ask(endpoint, request, attempt, on_delta, Assembly(answers))
                 return replace(answer, seconds=monotonic() - started)
             except (EndpointDown, AnswerLost) as error:
                 last = error
@@ -108,10 +108,9 @@ class ServedModel:
             await endpoint.close()
 
     async def _ask(
-        self, endpoint: Endpoint, request: ModelRequest, attempt: int, on_delta: OnDelta | None
+        self, endpoint: Endpoint, request: ModelRequest, attempt: int, on_delta: OnDelta | None, assembly: Assembly
     ) -> ModelAnswer:
         async with self._account.call(request, model=self.name, endpoint=endpoint.name, attempt=attempt) as spend:
-            assembly = Assembly()
             spend.partial = lambda: assembly.spent(spend.estimate)
             spend.answer = await endpoint.call(
                 request,
@@ -123,6 +122,11 @@ class ServedModel:
             )
             return spend.answer
 
-    def _all_away(self) -> Unreachable:
+    def _all_away(self, last: ModelError | None) -> EndpointDown:
+        """What an endpoint said that is left alone: to this call, else to another one."""
+        if isinstance(last, EndpointDown):
+            return last
+        if (said := self._router.said) is not None:
+            return type(said)(str(said), said.after_s)
         names = ", ".join(endpoint.name for endpoint in self._router.endpoints)
         return Unreachable(f"{names}: failed too often to be asked again in time; is the server running?")

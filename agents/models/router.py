@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic
 
@@ -16,7 +16,8 @@ from agents.models.faults import blames_endpoint
 
 
 class Router:
-    """Endpoints with a breaker each. An issue's first choice is fixed by its name (rendezvous hashing).
+    """Endpoints with a breaker each. An issue's first choice is fixed by its name (rendezvous hashing). said: by the
+    endpoint that did not begin to answer last.
 
     Source: Thaler and Ravishankar, A Name-Based Mapping Scheme for Rendezvous, 1996: when an endpoint goes, only its issues
     move.
@@ -26,6 +27,7 @@ class Router:
         self.endpoints = tuple(endpoints)
         self._breakers = {endpoint.name: Breaker() for endpoint in endpoints}
         self._changed = asyncio.Event()
+        self.said: EndpointDown | None = None
 
     def order(self, issue: str) -> list[Endpoint]:
         """The endpoints, an issue's own first."""
@@ -53,18 +55,24 @@ class Router:
                 continue
 
     @contextmanager
-    def calling(self, endpoint: Endpoint, failures: Counter[str]) -> Iterator[None]:
-        """Keep the books of an endpoint's breaker while it is called."""
+    def calling(self, endpoint: Endpoint, failures: Counter[str]) -> Iterator[Callable[[], None]]:
+        """Keep the books of an endpoint's breaker while it is called. Gives what is to be called when the answer begins."""
         breaker = self._breakers[endpoint.name]
+
+        def answers() -> None:
+            breaker.answers()
+            self._changed.set()
+
         breaker.begin()
         try:
-            yield
+            yield answers
         except BaseException as error:
             if blames_endpoint(error):
                 failures[endpoint.name] += 1
                 breaker.failed()
-                if isinstance(error, EndpointDown) and error.after_s:
-                    breaker.hold(error.after_s)
+                if isinstance(error, EndpointDown):
+                    self.said = error
+                    breaker.hold(error.after_s or 0.0)
             else:
                 breaker.abandoned()
             raise

@@ -23,9 +23,9 @@ from langgraph.graph import START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Command, Overwrite
 
-from agents.errors import ModelError, ModelUnusable, PromptTooLong, RecordEnded
+from agents.errors import ModelError, ModelUnusable, PromptTooLong, RecordEnded, Unreachable
 from agents.trajectory import prompt
-from agents.trajectory.reproduction import Reproduction, look_at_tests
+from agents.trajectory.reproduction import Reproduction, adds_only_tests, is_on_base, look_at_tests
 from agents.trajectory.said import Said
 from agents.trajectory.speak import speak
 from agents.trajectory.stops import Standing, next_step
@@ -80,7 +80,8 @@ class State(TypedDict, total=False):
 async def run_trajectory(bench: Workbench, saver: BaseCheckpointSaver[Any]) -> Ended:
     """Run a trajectory to its end, from its last checkpoint if it has one; one that was cut goes on from there, if the
     workbench says so. Raises what is no fault of the model:
-    SandboxDied, StoreUnusable, ToolsUnusable, RecordEnded; and ModelUnusable, as long as nothing was changed."""
+    SandboxDied, StoreUnusable, ToolsUnusable, RecordEnded; and ModelUnusable and Unreachable, as long as nothing but tests was
+    changed."""
     graph = _graph().compile(checkpointer=saver)
     config: Any = {"configurable": {"thread_id": bench.thread}, "recursion_limit": 10_000}
     before = await graph.aget_state(config)
@@ -120,12 +121,14 @@ async def turn(state: State, runtime: Runtime[Workbench]) -> Command[Literal["tu
     said = await _ask(bench, state)
     patch = await bench.patch()
     before = Reproduction.from_data(state.get("reproduction", {}))
-    found = look_at_tests(before, said, await bench.touched(patch))
-    standing = Standing.from_data(state.get("standing", {})).after(said, patch)
+    touched = await bench.touched(patch)
+    found = look_at_tests(before, said, touched)
+    standing = Standing.from_data(state.get("standing", {})).after(said, patch, mends=not adds_only_tests(touched))
     step = next_step(standing, said, bench.limits, room=bench.has_room(said) and not said.full)
+    told = "\n\n".join(filter(None, (found.told, standing.told)))
     bench.tell_turn(said, patch, step)
     after = {
-        "history": More(messages=prompt.exchange(said, found.told, bench.form)),
+        "history": More(messages=prompt.exchange(said, told, bench.form)),
         "notes": bench.notes.as_data(),
         "patch": patch,
         "step": state["step"] + 1,
@@ -147,8 +150,8 @@ async def _ask(bench: Workbench, state: State) -> Said:
     except RecordEnded:
         raise  # the recorded trajectory was cut off here, and so is this one
     except ModelError as error:
-        if isinstance(error, ModelUnusable) and not state.get("patch"):
-            raise  # nothing is lost: once a person has mended it, this turn is taken again
+        if isinstance(error, ModelUnusable | Unreachable) and is_on_base(await bench.touched(state.get("patch", ""))):
+            raise  # nothing is lost: once the model can be asked, this turn is taken again
         full = isinstance(error, PromptTooLong) and len(state["history"]) > 1
         return Said(full=True) if full else Said(stop=f"the model failed: {error}", failed=True)
 
@@ -158,4 +161,4 @@ async def condense(state: State, runtime: Runtime[Workbench]) -> dict[str, Any]:
     bench = runtime.context
     diff = bench.stored(state["patch"]).decode("utf-8", "replace")
     kept = prompt.condensed(bench.prefix.instruction(bench.number), bench.notes.as_text(), diff)
-    return {"history": Overwrite([kept])}
+    return {"history": Overwrite([kept]), "standing": Standing.from_data(state["standing"]).after_condensing.as_data()}

@@ -13,12 +13,12 @@ from itertools import islice
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from agents.changes import changes_of
-from agents.errors import RecordEnded
+from agents.errors import RecordEnded, Unreachable
 from agents.models import Admission, Model, Weighed
 from agents.policy import Found, Tried, Wave
 from agents.repair.diff import patch_id
 from agents.trajectory.loop import Ended, run_trajectory
-from agents.trajectory.workbench import Shared, open_workbench
+from agents.trajectory.workbench import TURN, Shared, open_workbench
 from executor import Pool
 from selection import Candidate, Offer, Provenance
 
@@ -53,7 +53,8 @@ class ModelPolicy:
     """sources: models by their names, the first one to begin with. most: trajectories of the Run. at_once: on this machine.
     drawn, deepened: what a process before this one began, and let go on, in waves that it saw to their end.
 
-    A wave that was killed begins again: its trajectories go on from their own checkpoints.
+    A wave that was killed begins again: its trajectories go on from their own checkpoints. So does one that ends with
+    Unreachable.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class ModelPolicy:
         self._at_once = max(1, at_once)
         self._failures = Counter[str]()  # of each model, trajectories in a row
         self._record_ended = False  # of a replay: the recorded Run began nothing after this
+        self._away: dict[_Trajectory, Unreachable] = {}  # of this wave, those that lost the model and could go on
         self.drawn = drawn
         self.deepened = tuple(deepened)
         self._ended = self._seen()
@@ -118,7 +120,9 @@ class ModelPolicy:
         return f"the trajectories ended: {told}" if told else ""
 
     async def wave(self, asked: Wave, *, wall_s: float) -> AsyncGenerator[Found | Tried]:
-        """Run trajectories, as many as asked for at most; one that has begun is finished, however long it takes."""
+        """Run trajectories, as many as asked for at most; one that has begun is finished, however long it takes.
+
+        Raises Unreachable when no model can be asked any more and none of them has changed anything."""
         end = time.monotonic() + wall_s
         model = asked.what or next(iter(self._sources))
         further = (replace(self._ended[number], goes_on=True) for number in asked.deepen)
@@ -138,6 +142,18 @@ class ModelPolicy:
         async with aclosing(pool.run(jobs())) as results:
             async for _, event in results:
                 yield event
+        self._see_to_away()
+
+    def _see_to_away(self) -> None:
+        """Those that lost the model go on once it is back, if nobody has a candidate, else they have ended."""
+        away, self._away = self._away, {}
+        found = any(each.patch for each in self._ended.values())
+        if away and not found and all(self._failures[name] for name in self._sources):
+            raise next(iter(away.values()))
+        turns = Counter(event.data["trajectory"] for event in self._shared.journal.of_kind(TURN) if away)
+        for job, error in away.items():
+            why, took = f"the model failed: {error}", turns[str(job.number)]
+            self._tell(job, Ended(b"", why, "", took, reproduced=False, model_failed=True))
 
     async def _one(self, _: int, job: _Trajectory) -> Found | Tried:
         number, source = job.number, self._sources[job.model]
@@ -155,13 +171,25 @@ class ModelPolicy:
             except RecordEnded as end:
                 self._record_ended = True
                 return Tried(number, f"trajectory {number}", str(end), 1)
+            except Unreachable as error:
+                self._failures[job.model] += 1
+                self._away[job] = error
+                return Tried(number, f"trajectory {number}", f"the model failed: {error}", 0)
         self._failures[job.model] = self._failures[job.model] + 1 if ended.model_failed else 0
-        patch = shared.store.files.put(ended.patch) if ended.patch else ""
-        self._ended[number] = replace(job, cut=ended.cut, why=ended.why, patch=patch)
-        shared.journal.append(
+        patch = self._tell(job, ended)
+        if not patch or patch == job.patch:
+            why = f"{ended.why}, with the patch of before" if patch else ended.why
+            return Tried(number, f"trajectory {number}", why, 1)
+        return Found(number, self._candidate(number, shared.model, ended), 1)
+
+    def _tell(self, job: _Trajectory, ended: Ended) -> str:
+        """A trajectory has ended; returns its patch's digest."""
+        patch = self._shared.store.files.put(ended.patch) if ended.patch else ""
+        self._ended[job.number] = replace(job, cut=ended.cut, why=ended.why, patch=patch)
+        self._shared.journal.append(
             ENDED,
             {
-                "trajectory": str(number),
+                "trajectory": str(job.number),
                 "model": job.model,
                 "goes_on": job.goes_on,
                 "why": ended.why,
@@ -171,10 +199,7 @@ class ModelPolicy:
                 "reproduced": ended.reproduced,
             },
         )
-        if not patch or patch == job.patch:
-            why = f"{ended.why}, with the patch of before" if patch else ended.why
-            return Tried(number, f"trajectory {number}", why, 1)
-        return Found(number, self._candidate(number, shared.model, ended), 1)
+        return patch
 
     def _candidate(self, number: int, model: Model, ended: Ended) -> Candidate:
         changes = changes_of(self._shared.checkout, ended.patch)

@@ -86,9 +86,15 @@ def exchange(said: Said, told: str, form: Form) -> list[dict[str, Any]]:
         return []
     if form == "tools" and said.tool_calls and said.compiled:
         return _tool_exchange(said, told)
-    executed = "\n".join(call for _, call, _ in said.results)
-    answer = said.text if said.compiled else f"```python\n{executed or '# (no plan)'}\n```"
+    answer = said.text if said.compiled else _executed(said, form)
     return [{"role": "assistant", "content": answer}, {"role": "user", "content": observation(said, told)}]
+
+
+def _executed(said: Said, form: Form) -> str:
+    if form == "tools":
+        return "(no usable tool call)"
+    executed = "\n".join(call for _, call, _ in said.results)
+    return f"```python\n{executed or '# (no plan)'}\n```"
 
 
 def observation(said: Said, told: str) -> str:

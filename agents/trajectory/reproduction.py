@@ -35,7 +35,7 @@ class Reproduction:
 def look_at_tests(before: Reproduction, said: Said, touched: Mapping[str, bool]) -> Reproduction:
     """touched: the paths that the diff touches, and whether each is new."""
     own = {path for path, new in touched.items() if is_test(path)}
-    on_base = all(is_test(path) for path in touched)
+    on_base = is_on_base(touched)
     failed, passed = set(before.failed_on_base), set(before.passed_since)
     told = ""
     for run in said.tests:
@@ -50,6 +50,16 @@ def look_at_tests(before: Reproduction, said: Said, touched: Mapping[str, bool])
         else:
             passed |= passes & failed
     return replace(before, failed_on_base=tuple(sorted(failed)), passed_since=tuple(sorted(passed)), told=told)
+
+
+def is_on_base(touched: Mapping[str, bool]) -> bool:
+    """Whether the product's files are as on base; such a diff mends nothing."""
+    return all(is_test(path) for path in touched)
+
+
+def adds_only_tests(touched: Mapping[str, bool]) -> bool:
+    """Whether it is nothing but tests of the trajectory's own."""
+    return all(new and is_test(path) for path, new in touched.items())
 
 
 def _some(names: set[str]) -> str:

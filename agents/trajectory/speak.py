@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from agents.errors import EmptyAnswer, ToolError
+from agents.errors import EmptyAnswer, ModelError, ToolError
 from agents.models import Delta, ModelAnswer, ModelRequest
 from agents.tools.results import Result, TestReport
 from agents.trajectory.said import Said, TestRun
 from executor import CallReport, Execution, ExecutorError, compile_stream
+from memory import LimitExceeded
 from planner import Call, CompileErrors, Compiler, Plan, compile_tool_calls, names_of_ids, statement_text
 
 if TYPE_CHECKING:
@@ -35,15 +36,18 @@ async def speak(bench: Workbench, history: Sequence[Mapping[str, Any]], step: in
 
 
 async def _in_text(bench: Workbench, request: ModelRequest, patch: str) -> Said:
+    notes = bench.notes.as_data()
     writing = _Writing(bench)
     try:
         answer = await bench.model.complete(request, on_delta=writing.take)
-    except BaseException:
+    except BaseException as error:
         await writing.stop()
+        if writing.began and isinstance(error, ModelError | LimitExceeded):
+            await bench.restore(patch, notes)  # what goes on, or is a candidate, comes from whole answers alone
         raise
     if writing.restarted:  # the stream was lost and asked for again: what the lost one had begun is undone
         await writing.stop()
-        await bench.restore(patch)
+        await bench.restore(patch, notes)
         writing = _Writing(bench)
         writing.take(Delta(answer.text))
     return await writing.ended(answer)
@@ -59,6 +63,11 @@ class _Writing:
         self._merged: Mapping[str, str] = {}
         self._words: asyncio.Queue[str | None] = asyncio.Queue()
         self._task = asyncio.create_task(bench.execute(self._stream()))
+
+    @property
+    def began(self) -> bool:
+        """Whether any of its plan was taken on."""
+        return bool(self._calls)
 
     def take(self, delta: Delta) -> None:
         self._bench.begins()
@@ -97,19 +106,33 @@ async def _in_tool_calls(bench: Workbench, request: ModelRequest) -> Said:
     answer = await bench.model.complete(request, on_delta=lambda _: bench.begins())
     bench.begins()  # of what is called, no piece of text tells
     asked = answer.choices[0].tool_calls
-    calls = [{"id": each.id, "function": {"name": each.name, "arguments": each.arguments}} for each in asked]
+    ids = _unique([each.id for each in asked])
+    calls = [
+        {"id": id, "function": {"name": each.name, "arguments": each.arguments}}
+        for id, each in zip(ids, asked, strict=True)
+    ]
     try:
         plan = compile_tool_calls(calls, bench.specs)
     except CompileErrors as errors:
         return Said(answer.text, faults=_faults(errors), prompt_tokens=answer.usage.total)
     calls_of_plan = {call.name: call for call in plan.calls}
     said = _said(answer, calls_of_plan, plan.merged, await bench.execute(plan))
-    names = names_of_ids([each.id for each in asked])
     told = (
-        {"id": c.id, "name": c.name, "arguments": c.arguments, "call": call}
-        for c, call in zip(asked, names, strict=True)
+        {"id": id, "name": c.name, "arguments": c.arguments, "call": call}
+        for id, c, call in zip(ids, asked, names_of_ids(ids), strict=True)
     )
     return replace(said, tool_calls=tuple(told))
+
+
+def _unique(ids: Sequence[str]) -> list[str]:
+    """The ids of an answer's tool calls, none of them empty or twice: it is the server that chooses them."""
+    found: list[str] = []
+    for place, each in enumerate(ids, start=1):
+        id = each or f"call_{place}"
+        while id in found:
+            id = f"{id}_{place}"
+        found.append(id)
+    return found
 
 
 def _said(answer: ModelAnswer, calls: Mapping[str, Call], merged: Mapping[str, str], execution: Execution) -> Said:

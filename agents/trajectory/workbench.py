@@ -21,6 +21,7 @@ from workspaces import Checkout, Sandbox, Workspace, Workspaces, patched_files
 
 Start = Callable[[Workspace], Awaitable[Sandbox]]
 Tests = Callable[[Sandbox], TestRunner]
+TURN = "trajectory.turn"  # the Journal's event
 PLAN_S = 1800.0  # seconds that one plan may take
 _BYTES_PER_TOKEN = 3.0  # when nobody has counted yet
 _SHORT = 300  # tokens of an answer that has no room for a text without end; such a limit is too slow where it is high
@@ -244,7 +245,7 @@ class Workbench:
         if self.place is not None:
             self.place.uses(said.prompt_tokens)
         self.shared.journal.append(
-            "trajectory.turn",
+            TURN,
             {
                 "trajectory": self.name,
                 "plan": said.plan_text[:2000],

@@ -196,6 +196,45 @@ def test_what_a_person_must_mend_ends_a_run_that_goes_on_afterwards(
         assert here("resume", "last", **QUICK | ONE).returncode == 0
 
 
+LOOK = plan('r = read(path="halves.py")')
+GONE = error(503, "restarting")
+CUT = raw(chunk('```python\nr = read(path="halves.py")\n'), 0.5)
+
+
+@pytest.mark.parametrize("answers", [(LOOK, GONE), (LOOK, CUT, CUT, GONE)])
+def test_a_server_that_goes_away_ends_a_run_that_goes_on_once_it_is_back(
+    ask: Ask, here: Runoff, answers: tuple[Answer, ...]
+) -> None:
+    with server(*answers) as served:
+        ended = ask(served.url)
+        assert ended.code == 2, ended.err
+        assert "runoff resume" in ended.err
+        assert ended.journal[-1]["kind"] == "run.interrupted"
+        assert served.url in ended.journal[-1]["error"]
+        asked = len(served.calls)
+        served.answers[:] = [FIX]
+        assert here("resume", "last", **QUICK).returncode == 0
+    assert len(served.calls) == asked + 2, "each goes on where it was"
+
+
+def test_a_server_that_goes_away_leaves_a_test_that_was_written_to_go_on_with(ask: Ask, here: Runoff) -> None:
+    with server(plan('t = create(path="test_halves.py", content="def test(): pass")'), GONE) as served:
+        ended = ask(served.url, **ONE)
+        assert (ended.code, ended.journal[-1]["kind"]) == (2, "run.interrupted")
+        served.answers[:] = [FIX]
+        assert here("resume", "last", **QUICK | ONE).returncode == 0
+    assert "test_halves.py" in here("show", "last").stdout
+
+
+@pytest.mark.parametrize("last", [FIX, plan('e = edit(path="halves.py", search="number * 2", replace="number // 2")')])
+def test_a_server_that_goes_away_leaves_the_best_so_far(ask: Ask, last: Answer) -> None:
+    with server(last, GONE) as served:
+        ended = ask(served.url)
+    assert ended.code == 0, ended.err
+    assert ended.journal[-1]["kind"] == "run.finished"
+    assert sorted(bool(each["patch"]) for each in ended.events("trajectory.ended")) == [False, True]
+
+
 @pytest.mark.parametrize(
     ("answer", "words"),
     [

@@ -3,11 +3,11 @@
 import asyncio
 from collections import Counter
 
-from agents.models import Endpoint
+from agents.models import Endpoint, Retry
 from agents.models.breaker import FIRST_S, Breaker
 from agents.models.router import Router
 from tests.agents.models.conftest import Books, asks, served
-from tests.agents.models.servers import error, says, serving
+from tests.agents.models.servers import DONE, chunk, error, raw, says, serving, usage
 
 
 def endpoints(*ports: int) -> list[Endpoint]:
@@ -90,3 +90,28 @@ def test_a_breaker_opens_waits_longer_each_time_and_lets_one_try() -> None:
     breaker.succeeded()
     breaker.failed()
     assert breaker.wait_s() == 0
+
+
+def test_a_trial_whose_answer_begins_lets_the_others_in_and_the_next_failure_shuts_them_out() -> None:
+    now = [0.0]
+    breaker = Breaker(threshold=2, clock=lambda: now[0])
+    for _ in range(4):
+        breaker.failed()
+    breaker.answers()  # of a call that was begun before
+    assert breaker.wait_s() > 0
+    now[0] += breaker.wait_s()
+    breaker.begin()
+    breaker.answers()
+    assert breaker.wait_s() == 0
+    breaker.begin()
+    assert breaker.wait_s() == 0  # it is no trial, nobody waits for it
+    breaker.failed()
+    assert breaker.wait_s() == FIRST_S
+
+
+async def test_nobody_waits_for_the_end_of_an_answer_that_shows_that_the_server_is_back(books: Books) -> None:
+    slow = raw(*[part for _ in range(8) for part in (chunk("word "), 0.5)], chunk(finish="stop"), usage(10, 8), DONE)
+    async with serving(*[error(503, "starting")] * 3, slow) as server:
+        model = served(books, server.url, retry=Retry(patience_s=3, first_s=0.01, longest_s=0.05))
+        answers = await asyncio.gather(*(model.complete(asks(trajectory=str(number))) for number in range(4)))
+    assert [answer.text for answer in answers] == ["word " * 8] * 4

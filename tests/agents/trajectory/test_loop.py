@@ -156,6 +156,16 @@ async def test_rounds_of_edits_and_tests_are_limited(open_bench: Open) -> None:
     assert ended.why == "3 rounds of edits and tests"
 
 
+async def test_rounds_in_which_only_a_test_of_its_own_was_written_do_not_count(open_bench: Open) -> None:
+    bench = await open_bench(FILES)
+    again = [
+        REPRODUCE.replace("== 9", f"== {total}").replace('content="""', 'overwrite=True, content="""')
+        for total in (7, 6, 5)
+    ]
+    ended = await bench.run([*again, WRONG, RIGHT], limits=Limits(rounds=2))
+    assert (ended.why, ended.turns, ended.cut) == ("2 rounds of edits and tests", 5, True)
+
+
 async def test_the_budget_ends_it_with_what_there_is(open_bench: Open) -> None:
     bench = await open_bench(FILES, budget="tokens=20k")
     ended = await bench.run([WRONG, *[LOOK.replace("def total", f"def t{n}") for n in range(30)]])
@@ -213,6 +223,7 @@ async def test_tool_calls_run_like_a_plan(open_bench: Open) -> None:
     ended = await bench.run(script, form="tools")
     assert (ended.why, ended.answer) == ("finished", "done")
     assert "there is no tool raed" in asked[1].messages[-1]["content"]
+    assert asked[1].messages[-2] == {"role": "assistant", "content": "(no usable tool call)"}
     assert asked[2].messages[-1]["role"] == "tool"
     assert "def total" in asked[2].messages[-1]["content"]
     assert asked[0].tools
@@ -252,6 +263,30 @@ async def test_each_tool_call_is_answered_with_its_own_result_also_where_equal_o
     assert "def checkout" in answers["three"]
 
 
+@pytest.mark.parametrize("ids", [("a", "a", "a"), ("", "", ""), ("", "call_1", "call_1_2"), ("a", "a", "a_2")])
+async def test_tool_calls_have_ids_of_their_own_whatever_the_server_gave_them(
+    open_bench: Open, ids: tuple[str, ...]
+) -> None:
+    bench = await open_bench(FILES)
+    asked: list[ModelRequest] = []
+    paths = ("shop/price.py", "shop/cart.py", "tests/test_price.py")
+
+    def script(request: ModelRequest) -> dict[str, Any]:
+        asked.append(request)
+        if request.step:
+            return {"tool_calls": [{"id": "f", "name": "finish", "arguments": {"answer": "done"}}]}
+        calls = zip(ids, paths, strict=True)
+        return {"tool_calls": [{"id": id, "name": "read", "arguments": {"path": path}} for id, path in calls]}
+
+    await bench.run(script, form="tools")
+    said, *results = asked[1].messages[-4:]
+    sent = [call["id"] for call in said["tool_calls"]]
+    assert len(set(sent)) == 3
+    assert all(sent)
+    assert [each["tool_call_id"] for each in results] == sent
+    assert [path in each["content"] for path, each in zip(paths, results, strict=True)] == [True] * 3
+
+
 async def test_every_name_of_a_plan_has_its_result_in_the_observation_also_where_equal_calls_were_merged(
     open_bench: Open,
 ) -> None:
@@ -289,7 +324,7 @@ async def test_a_process_that_a_command_left_behind_is_in_the_diff_of_a_later_tu
 
 async def test_a_checkpoint_holds_of_a_history_only_what_is_new(open_bench: Open) -> None:
     bench = await open_bench(FILES)
-    await bench.run([f"# thought {step}\nseen_{step} = recall()" for step in range(12)], limits=Limits(turns=12))
+    await bench.run([f"# thought {step}\nseen = grep(pattern='{step}')" for step in range(12)], limits=Limits(turns=12))
     stored = [
         bytes(value)
         for table, column in (("writes", "value"), ("checkpoints", "checkpoint"))
