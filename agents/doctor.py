@@ -13,7 +13,7 @@ from pathlib import Path
 from agents.errors import ModelError
 from agents.findings import Finding
 from agents.models import Endpoint, Replay, Scripted
-from agents.models.load import DEFAULT_BASE_URL, endpoints, secrets
+from agents.models.load import DEFAULT_BASE_URL, KEY, endpoints, secrets
 from agents.settings import Settings
 from memory import Store, StoreUnusable
 from workspaces import diagnose, preferred
@@ -74,7 +74,7 @@ def _without_a_server(name: str, settings: Settings) -> Finding:
 
 
 async def _endpoint(endpoint: Endpoint, *, needed: bool) -> Finding:
-    key = "with the key of OPENAI_API_KEY" if os.environ.get("OPENAI_API_KEY") else "without a key"
+    key = f"with the key of {KEY}" if os.environ.get(KEY, "").strip() else "without a key"
     where = f"{endpoint.name}, {key}"
     try:
         async with asyncio.timeout(_ANSWER_S):

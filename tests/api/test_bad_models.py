@@ -161,6 +161,30 @@ def test_what_is_wrong_with_a_server_is_said_before_any_work(ask: Ask, models: A
     assert (ended.journal[-1]["kind"], served.calls) == ("run.failed", [])
 
 
+@pytest.mark.parametrize("space", ["\n", "\r\n", " \t"])
+def test_space_around_a_key_is_none_of_it(ask: Ask, here: Runoff, space: str) -> None:
+    key = "sesame-sesame-sesame"
+    with server(FIX) as served:
+        ended = ask(served.url, OPENAI_API_KEY=f" {key}{space}", **ONE)
+        assert ended.code == 0, ended.err
+        assert here("model", "check", "--base-url", served.url, OPENAI_API_KEY=f"{key}{space}").returncode == 0
+        assert {each.headers["authorization"] for each in served.asked} == {f"Bearer {key}"}
+
+
+@pytest.mark.parametrize("key", ["sesame\nopen-sesame", "sesame\x1bsesame", "sésame-sésame", "sesame\udcffsesame"])
+def test_a_key_that_no_header_can_hold_is_named_and_not_shown(ask: Ask, here: Runoff, key: str) -> None:
+    with server(FIX) as served:
+        ended = ask(served.url, OPENAI_API_KEY=key)
+        checked = here("model", "check", "--base-url", served.url, OPENAI_API_KEY=key)
+        assert served.asked == []
+    for code, told in ((ended.code, ended.err), (checked.returncode, checked.stdout + checked.stderr)):
+        assert code == 2
+        assert "the key in OPENAI_API_KEY cannot be sent" in told.splitlines()[-1]
+    assert ended.journal[-1]["kind"] == "run.failed"
+    for text in (ended.err, ended.shown, json.dumps(ended.journal), checked.stdout + checked.stderr):
+        assert "same" not in text
+
+
 def test_a_list_of_models_without_an_end_is_read_to_a_limit(ask: Ask) -> None:
     async def endless(asked: Any, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n")
