@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
+from agents.addresses import plain_address
 from agents.errors import (
     AnswerCut,
     AnswerGarbled,
@@ -244,16 +244,16 @@ class Endpoint:
 
 
 def _address(base_url: str) -> str:
-    """A base URL without credentials (it is written down) and without a slash at its end. Raises NoSuchEndpoint."""
+    """A base URL without a slash at its end. Raises NoSuchEndpoint."""
+    plain_address(base_url)
     try:
         parts = urlsplit(base_url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:  # a port that is no number, a bracket that is not closed
         usable = False
     if not usable:
-        shown = re.sub(r"//[^/]*@", "//", base_url)
-        raise NoSuchEndpoint(f"{shown!r} is no address of a model server; write e.g. http://127.0.0.1:8000/v1")
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
+        raise NoSuchEndpoint(f"{base_url!r} is no address of a model server; write e.g. http://127.0.0.1:8000/v1")
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
 
 
 def _positive(said: object) -> int | None:

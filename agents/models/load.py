@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from agents.addresses import plain_address, plain_name
 from agents.errors import KeyUnusable, NoSuchModel
 from agents.models import Model
 from agents.models.account import Account
@@ -66,10 +67,11 @@ def endpoints(name: str, settings: Settings, base_url: str | None = None) -> lis
 
     Raises NoSuchEndpoint, KeyUnusable.
     """
-    addresses = [each.strip() for each in (base_url or settings.base_url or DEFAULT_BASE_URL).split(",")]
+    given = plain_address(base_url or settings.base_url or DEFAULT_BASE_URL)
+    addresses = filter(None, (each.strip() for each in given.split(",")))
     patience = Patience(settings.first_token_s, settings.between_tokens_s)
-    given = key()
-    return [Endpoint(each, name, key=given, patience=patience) for each in dict.fromkeys(filter(None, addresses))]
+    served, sent = plain_name(name), key()
+    return [Endpoint(each, served, key=sent, patience=patience) for each in dict.fromkeys(addresses)]
 
 
 def key() -> str | None:

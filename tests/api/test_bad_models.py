@@ -118,7 +118,7 @@ def unused_port() -> int:
     [
         ("http://127.0.0.1:{port}/v1", "is the server running, and is the address right?"),
         ("http://no-such-host.invalid/v1", "is the server running, and is the address right?"),
-        ("ann:sesame@127.0.0.1:8000", "write e.g. http://127.0.0.1:8000/v1"),
+        ("127.0.0.1:8000", "write e.g. http://127.0.0.1:8000/v1"),
     ],
 )
 def test_no_such_endpoint(ask: Ask, address: str, words: str) -> None:
@@ -128,9 +128,33 @@ def test_no_such_endpoint(ask: Ask, address: str, words: str) -> None:
     assert ended.err.splitlines()[-1].startswith("runoff: ")
     for place in (ended.err, ended.shown):
         assert words in place
-        assert url.rpartition("@")[2] in place
+        assert url in place
     assert ended.journal[-1]["kind"] == "run.failed"
     assert not ended.events("base.ran"), "it is said before any work"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["--model", "m", "--base-url", "http://ann:sesame@127.0.0.1:1/v1"],
+        ["--model", "m", "--other-model", "n@http://ann:sesame@127.0.0.1:1/v1"],
+    ],
+)
+def test_a_password_in_an_address_is_refused_before_it_is_written_down(
+    here: Runoff, repo: Path, tmp_path: Path, given: list[str]
+) -> None:
+    patch = tmp_path / "a.diff"
+    patch.write_text("")
+    commands = [["resolve", repo, "--issue", ISSUE, *given]]
+    if "--other-model" not in given:
+        commands += [["select", repo, "--issue", ISSUE, "--candidates", patch, *given], ["model", "check", *given]]
+    for command in commands:
+        ended = here(*command)
+        assert ended.returncode == 2
+        (line,) = ended.stderr.splitlines()
+        assert "OPENAI_API_KEY" in line
+        assert "sesame" not in line + ended.stdout
+    assert not any(b"sesame" in file.read_bytes() for file in (tmp_path / "state").rglob("*") if file.is_file())
 
 
 def test_no_traceback_from_the_program_itself(runoff: Runoff, repo: Path) -> None:
