@@ -24,15 +24,18 @@ class _Part:
 
 
 class Assembly:
-    """Collects the chunks of one streamed answer."""
+    """Collects the chunks of one streamed answer. idle: chunks since the last one that brought something: text, a part of
+    a call, an answer's end."""
 
     def __init__(self) -> None:
         self._parts: dict[int, _Part] = {}
         self._usage: Mapping[str, Any] | None = None
+        self.idle = 0
         self.model = ""
 
     def add(self, chunk: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
         """Take one chunk; yields the pieces of text in it, each with the index of its answer. Raises AnswerGarbled."""
+        self.idle += 1
         try:
             self.model = chunk.get("model") or self.model
             self._usage = chunk.get("usage") or self._usage
@@ -60,6 +63,8 @@ class Assembly:
             top = tuple((other["token"], float(other["logprob"])) for other in each.get("top_logprobs") or ())
             part.logprobs.append(TokenLogprob(each["token"], float(each["logprob"]), top))
         part.pieces += bool(text or reasoning or calls)
+        if text or reasoning or calls or (choice.get("finish_reason") and part.finish is None):
+            self.idle = 0
         part.finish = choice.get("finish_reason") or part.finish
         return index, text
 
