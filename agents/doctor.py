@@ -13,6 +13,7 @@ from pathlib import Path
 from agents.errors import ModelError
 from agents.findings import Finding
 from agents.models import Endpoint, Replay, Scripted
+from agents.models.faults import remedy_of
 from agents.models.load import DEFAULT_BASE_URL, KEY, endpoints, secrets
 from agents.settings import Settings
 from memory import Store, StoreUnusable
@@ -60,7 +61,7 @@ async def _models(settings: Settings) -> list[Finding]:
     try:
         asked = endpoints(name, settings)
     except ModelError as error:
-        return [Finding("model", False, str(error), _ELSEWHERE, needed)]
+        return [Finding("model", False, str(error), remedy_of(error, _ELSEWHERE), needed)]
     return [await _endpoint(each, needed=needed) for each in asked]
 
 
@@ -80,7 +81,9 @@ async def _endpoint(endpoint: Endpoint, *, needed: bool) -> Finding:
         async with asyncio.timeout(_ANSWER_S):
             facts = await endpoint.learn()
     except ModelError as error:
-        return Finding("model", False, f"{endpoint.model or 'none named'}, {key}: {error}", _ELSEWHERE, needed)
+        return Finding(
+            "model", False, f"{endpoint.model or 'none named'}, {key}: {error}", remedy_of(error, _ELSEWHERE), needed
+        )
     except TimeoutError:
         return Finding("model", False, f"{where}: no answer in {_ANSWER_S:g} s", _ELSEWHERE, needed)
     finally:

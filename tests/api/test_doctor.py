@@ -65,6 +65,11 @@ def test_a_model_that_does_not_and_what_to_do(here: Runoff, tmp_path: Path) -> N
         code, lines = model_lines(here, RUNOFF_MODEL="m", OPENAI_BASE_URL=served.url, OPENAI_API_KEY=KEY)
         assert code == 1
         assert "401" in lines[0] and "OPENAI_API_KEY" in lines[0]
+        assert lines[-1] == "set OPENAI_API_KEY to a key that it accepts"
+    with server(says("hi"), models=error(500, "boom")) as served:
+        code, lines = model_lines(here, RUNOFF_MODEL="m", OPENAI_BASE_URL=served.url)
+        assert code == 1
+        assert "look at the server's log" in lines[-1]
     with server(says("hi"), models=status(200, {"data": [{"id": "other"}]})) as served:
         code, lines = model_lines(here, RUNOFF_MODEL="m", OPENAI_BASE_URL=served.url)
         assert code == 1
