@@ -77,8 +77,9 @@ def next_step(standing: Standing, said: Said, limits: Limits, *, room: bool) -> 
     """room: another turn fits into the model's context."""
     if said.stop:
         return Step("finish", said.stop)
-    if said.end == "finish" and said.ok and (standing.last.rpartition("\0")[2] or standing.unchanged_finish > 1):
-        return Step("finish", "finished")
+    changed = standing.last.rpartition("\0")[2]
+    if said.end == "finish" and said.ok and (changed or standing.unchanged_finish > 1):
+        return Step("finish", "finished" if changed else "finished without a change")
     if standing.repairs > limits.repairs * limits.failures:
         return Step("finish", "the model's answers are no plans")
     if standing.repeats >= limits.repeats:
