@@ -147,6 +147,8 @@ class ModelPolicy:
         ):
             bench.place = place
             ended = await run_trajectory(bench, self._saver)
+        clean = shared.secrets.clean  # what it said goes into the Journal, with its candidate and with the verdict
+        ended = replace(ended, why=clean(ended.why), answer=clean(ended.answer))
         self._failures[job.model] = self._failures[job.model] + 1 if ended.model_failed else 0
         patch = shared.store.files.put(ended.patch) if ended.patch else ""
         self._ended[number] = replace(job, cut=ended.cut, why=ended.why, patch=patch)
