@@ -13,7 +13,8 @@ from pathlib import Path
 from agents.errors import ModelError
 from agents.findings import Finding
 from agents.models import Endpoint, Replay, Scripted
-from agents.models.load import DEFAULT_BASE_URL, endpoints, secrets
+from agents.models.faults import remedy_of
+from agents.models.load import DEFAULT_BASE_URL, KEY, endpoints, secrets
 from agents.settings import Settings
 from memory import Store, StoreUnusable
 from workspaces import diagnose, preferred
@@ -60,7 +61,7 @@ async def _models(settings: Settings) -> list[Finding]:
     try:
         asked = endpoints(name, settings)
     except ModelError as error:
-        return [Finding("model", False, str(error), _ELSEWHERE, needed)]
+        return [Finding("model", False, str(error), remedy_of(error, _ELSEWHERE), needed)]
     return [await _endpoint(each, needed=needed) for each in asked]
 
 
@@ -74,13 +75,15 @@ def _without_a_server(name: str, settings: Settings) -> Finding:
 
 
 async def _endpoint(endpoint: Endpoint, *, needed: bool) -> Finding:
-    key = "with the key of OPENAI_API_KEY" if os.environ.get("OPENAI_API_KEY") else "without a key"
+    key = f"with the key of {KEY}" if os.environ.get(KEY, "").strip() else "without a key"
     where = f"{endpoint.name}, {key}"
     try:
         async with asyncio.timeout(_ANSWER_S):
             facts = await endpoint.learn()
     except ModelError as error:
-        return Finding("model", False, f"{endpoint.model or 'none named'}, {key}: {error}", _ELSEWHERE, needed)
+        return Finding(
+            "model", False, f"{endpoint.model or 'none named'}, {key}: {error}", remedy_of(error, _ELSEWHERE), needed
+        )
     except TimeoutError:
         return Finding("model", False, f"{where}: no answer in {_ANSWER_S:g} s", _ELSEWHERE, needed)
     finally:

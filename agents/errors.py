@@ -18,6 +18,7 @@ AgentError                      the root
 │   │   ├── NoSuchModel         the endpoint, or the command line, knows no model of that name
 │   │   ├── NoSuchEndpoint      nothing that speaks the protocol is found at the address
 │   │   ├── KeyRefused          the endpoint wants another key (401, 403)
+│   │   ├── KeyUnusable         the key is no text that can be sent
 │   │   ├── PricesUnknown       a budget in dollars, and nobody says what a token costs
 │   │   ├── BadModelFile        a script or a record cannot be read, or holds no answer for the call
 │   │   └── ServerNotStarted    `runoff model serve` could not bring its server up
@@ -118,6 +119,10 @@ class NoSuchEndpoint(ModelUnusable):
 
 class KeyRefused(ModelUnusable):
     """The endpoint wants another key."""
+
+
+class KeyUnusable(ModelUnusable):
+    """The key is no text that can be sent."""
 
 
 class PricesUnknown(ModelUnusable):

@@ -213,6 +213,7 @@ class _Tools:
             form=settings.plan_form,
             answer_tokens=settings.answer_tokens,
             memo=self._memo(python),
+            secrets=secrets(settings),
         )
         return ModelPolicy(
             shared,

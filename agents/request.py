@@ -7,6 +7,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from agents.addresses import Address, ModelName
 from agents.errors import NoSuchModel
 from agents.settings import Settings
 from memory import Budget
@@ -47,11 +48,15 @@ class Request(BaseModel):
     sandbox: Literal["auto", "docker", "bubblewrap"] | None = Field(None, description="what untrusted code runs in")
     image: str | None = Field(None, description="docker only: an image that holds Python and what the tests need")
     python: Path | None = Field(None, description="the interpreter that runs the tests, as the sandbox sees it")
-    model: str | None = Field(None, description="a model's name, scripted:FILE or replay:DIR; none: the repair policy")
-    other_models: tuple[str, ...] | None = Field(
+    model: ModelName | None = Field(
+        None, description="a model's name, scripted:FILE or replay:DIR; none: the repair policy"
+    )
+    other_models: tuple[ModelName, ...] | None = Field(
         None, description="models that the run may turn to, where they promise more: as `model`, or NAME@URL"
     )
-    base_url: str | None = Field(None, description="where the model is served, …/v1; commas separate several replicas")
+    base_url: Address | None = Field(
+        None, description="where the model is served, …/v1; commas separate several replicas"
+    )
     trajectories: int | None = Field(None, ge=1, le=1000, description="attempts of the model, as the budget allows")
     first_wave: int | None = Field(
         None,

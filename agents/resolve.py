@@ -31,6 +31,7 @@ from agents.held import held
 from agents.live import LiveRun, live_run
 from agents.modelplan import run_model_plan
 from agents.models.account import failed_calls
+from agents.models.load import secrets
 from agents.policy import Found, Wave
 from agents.questions import Asker
 from agents.reproductions import tests_of
@@ -130,7 +131,7 @@ async def resolve(
                 if not interrupted:
                     await _gather_late(live)
         except Exception as error:
-            said = " ".join(str(error).split()) or repr(error)
+            said = secrets(settings).clean(" ".join(str(error).split()) or repr(error))
             if not evidence.candidates:
                 can_go_on = goes_on or journal.last("localised") is not None
                 journal.append("run.interrupted" if can_go_on else "run.failed", {"run": run_id, "error": said})

@@ -16,8 +16,11 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from agents.addresses import Address, ModelName
 from agents.errors import SettingsUnreadable
 from memory import Budget
+
+_USUAL = "OPENAI_BASE_URL"
 
 
 def _xdg(variable: str, default: str) -> Path:
@@ -57,8 +60,10 @@ class Settings(BaseSettings):
         le=256,
         description="candidates tried at once",
     )
-    model: str | None = Field(None, description="a model's name, scripted:FILE or replay:DIR; none: the repair policy")
-    other_models: tuple[str, ...] = Field(
+    model: ModelName | None = Field(
+        None, description="a model's name, scripted:FILE or replay:DIR; none: the repair policy"
+    )
+    other_models: tuple[ModelName, ...] = Field(
         (), description="models that a run may turn to, where they promise more: as `model`, or NAME@URL"
     )
     trajectories: int = Field(4, ge=1, le=1000, description="attempts of the model at one issue, as the budget allows")
@@ -75,7 +80,9 @@ class Settings(BaseSettings):
         "by default where the server has no metrics of a vLLM",
     )
     answer_tokens: int = Field(4096, ge=64, description="the most that one answer of the model may have")
-    base_url: str | None = Field(None, description="where the model is served, …/v1; commas separate several replicas")
+    base_url: Address | None = Field(
+        None, description="where the model is served, …/v1; commas separate several replicas"
+    )
     answer_s: float = Field(600.0, gt=0, description="how long the REST service waits for a person's answer")
     vllm: Path | None = Field(None, description="the vllm program, or the environment that it is installed in")
     first_token_s: float = Field(300.0, gt=0, description="how long an answer may take to begin")
@@ -98,6 +105,8 @@ class Settings(BaseSettings):
             if key in values:
                 raise
             variable = f"RUNOFF_{key.upper()}"
+            if key == "base_url" and variable not in os.environ and os.environ.get(_USUAL):
+                variable = _USUAL
             where = f"the environment variable {variable}" if variable in os.environ else f"{key} in {_file()}"
             what = "is no setting" if first["type"] == "extra_forbidden" else f"cannot be used: {message}"
             raise SettingsUnreadable(f"{where} {what}; mend or remove it") from error
@@ -127,7 +136,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         file = _file()
-        usual = {"base_url": url} if (url := os.environ.get("OPENAI_BASE_URL")) else {}
+        usual = {"base_url": url} if (url := os.environ.get(_USUAL)) else {}
         try:
             from_file = TomlConfigSettingsSource(settings_cls, toml_file=file)
         except (OSError, ValueError) as error:  # not TOML, not UTF-8, not ours to read

@@ -24,16 +24,19 @@ class _Part:
 
 
 class Assembly:
-    """Collects the chunks of one streamed answer. on_begin: is called once, when something is written."""
+    """Collects the chunks of one streamed answer. on_begin: is called once, when something is written. idle: chunks since
+    the last one that brought something: text, a part of a call, an answer's end."""
 
     def __init__(self, on_begin: Callable[[], None] = lambda: None) -> None:
         self._on_begin = on_begin
         self._parts: dict[int, _Part] = {}
         self._usage: Mapping[str, Any] | None = None
+        self.idle = 0
         self.model = ""
 
     def add(self, chunk: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
         """Take one chunk; yields the pieces of text in it, each with the index of its answer. Raises AnswerGarbled."""
+        self.idle += 1
         try:
             self.model = chunk.get("model") or self.model
             self._usage = chunk.get("usage") or self._usage
@@ -60,10 +63,12 @@ class Assembly:
         for each in (choice.get("logprobs") or {}).get("content") or ():
             top = tuple((other["token"], float(other["logprob"])) for other in each.get("top_logprobs") or ())
             part.logprobs.append(TokenLogprob(each["token"], float(each["logprob"]), top))
-        if text or reasoning or calls:
-            if not self.begun:
-                self._on_begin()
-            part.pieces += 1
+        brought = bool(text or reasoning or calls)
+        if brought and not self.begun:
+            self._on_begin()
+        part.pieces += brought
+        if brought or (choice.get("finish_reason") and part.finish is None):
+            self.idle = 0
         part.finish = choice.get("finish_reason") or part.finish
         return index, text
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
+from agents.addresses import plain_address
 from agents.errors import (
     AnswerCut,
     AnswerGarbled,
@@ -139,10 +139,12 @@ class Endpoint:
                         for index, text in assembly.add(chunk):
                             if on_delta is not None:
                                 on_delta(Delta(text, index, attempt))
-                        if assembly.begun:
+                        if assembly.idle > _most_chunks(request.n * request.max_tokens):
+                            raise TooLong if assembly.ended(request.n) else self._idle(assembly)
+                        if assembly.begun and not assembly.idle:
                             first_token_s = first_token_s or monotonic() - started
                             deadline.reschedule(loop.time() + self._patience.between_s)
-                    if assembly.longest() > 2 * request.max_tokens + 64:
+                    if assembly.longest() > _most_chunks(request.max_tokens):
                         raise TooLong
                     if reader.done:
                         break
@@ -242,22 +244,33 @@ class Endpoint:
         what = "no further token" if assembly.begun else "no first token"
         return AnswerStalled(f"{self.name}: {what} in {limit:g} s")
 
+    def _idle(self, assembly: Assembly) -> AnswerStalled:
+        return AnswerStalled(
+            f"{self.name}: {assembly.idle} chunks one after the other brought nothing, no text, no call, no end; its own log "
+            "says why"
+        )
+
 
 def _address(base_url: str) -> str:
-    """A base URL without credentials (it is written down) and without a slash at its end. Raises NoSuchEndpoint."""
+    """A base URL without a slash at its end. Raises NoSuchEndpoint."""
+    plain_address(base_url)
     try:
         parts = urlsplit(base_url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:  # a port that is no number, a bracket that is not closed
         usable = False
     if not usable:
-        shown = re.sub(r"//[^/]*@", "//", base_url)
-        raise NoSuchEndpoint(f"{shown!r} is no address of a model server; write e.g. http://127.0.0.1:8000/v1")
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
+        raise NoSuchEndpoint(f"{base_url!r} is no address of a model server; write e.g. http://127.0.0.1:8000/v1")
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
 
 
 def _positive(said: object) -> int | None:
     return said if isinstance(said, int) and said > 0 else None
+
+
+def _most_chunks(tokens: int) -> int:
+    """Of an answer that may have so many tokens: some come in several chunks, and some chunks hold none."""
+    return 2 * tokens + 64
 
 
 def _limit(request: ModelRequest) -> int:

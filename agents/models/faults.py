@@ -14,6 +14,7 @@ from agents.errors import (
     AnswerLost,
     EndpointDown,
     KeyRefused,
+    KeyUnusable,
     ModelError,
     NoSuchEndpoint,
     NoSuchModel,
@@ -83,6 +84,17 @@ def from_status(
     if 300 <= status < 400 or status == 405:
         return NoSuchEndpoint(f"{text}; is the address right? It mostly ends in /v1")
     return RequestRefused(f"{text}; runoff model check says what this server can do")
+
+
+def remedy_of(error: ModelError, otherwise: str) -> str:
+    """What to do about an endpoint that did not say what it has; `otherwise` where nothing is known but that."""
+    if isinstance(error, (KeyRefused, KeyUnusable)):
+        return "set OPENAI_API_KEY to a key that it accepts"
+    if isinstance(error, ServerFailed):
+        return "look at the server's log, and start it anew"
+    if isinstance(error, Throttled):
+        return "wait, and try again"
+    return otherwise
 
 
 def blames_endpoint(error: BaseException) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from agents.errors import NoSuchModel
+from agents.addresses import plain_address, plain_name
+from agents.errors import KeyUnusable, NoSuchModel
 from agents.models import Model
 from agents.models.account import Account
 from agents.models.client import Retry, ServedModel
@@ -18,6 +19,7 @@ from agents.models.turn import Prices
 from agents.settings import Settings
 
 DEFAULT_BASE_URL = "http://127.0.0.1:8000/v1"  # where vLLM listens
+KEY = "OPENAI_API_KEY"
 
 
 async def open_model(
@@ -62,11 +64,27 @@ def open_record(directory: Path, settings: Settings, account: Account) -> list[M
 
 
 def endpoints(name: str, settings: Settings, base_url: str | None = None) -> list[Endpoint]:
-    """The endpoints of a model: the given address, else the settings', else where vLLM listens. Commas separate several."""
-    addresses = [each.strip() for each in (base_url or settings.base_url or DEFAULT_BASE_URL).split(",")]
+    """The endpoints of a model: the given address, else the settings', else where vLLM listens. Commas separate several.
+
+    Raises NoSuchEndpoint, KeyUnusable.
+    """
+    given = plain_address(base_url or settings.base_url or DEFAULT_BASE_URL)
+    addresses = filter(None, (each.strip() for each in given.split(",")))
     patience = Patience(settings.first_token_s, settings.between_tokens_s)
-    key = os.environ.get("OPENAI_API_KEY")
-    return [Endpoint(each, name, key=key, patience=patience) for each in dict.fromkeys(filter(None, addresses))]
+    served, sent = plain_name(name), key()
+    return [Endpoint(each, served, key=sent, patience=patience) for each in dict.fromkeys(addresses)]
+
+
+def key() -> str | None:
+    """The key of the environment, without the line's end that a mounted secret has. Raises KeyUnusable, which does not show
+    it."""
+    found = os.environ.get(KEY, "").strip()
+    if not (found.isascii() and found.isprintable()):
+        raise KeyUnusable(
+            f"the key in {KEY} cannot be sent: it holds a character that is no printable ASCII; put the key alone into it, on "
+            "one line"
+        )
+    return found or None
 
 
 def prices(settings: Settings) -> Prices:

@@ -14,6 +14,7 @@ or only the list of answers. An answer is a text, or an object with `text`, `too
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -45,7 +46,7 @@ class Scripted:
             data = json.loads(path.read_bytes())
         except OSError as error:
             raise BadModelFile(f"the script {path} cannot be read: {error.strerror}") from error
-        except ValueError as error:
+        except (RecursionError, ValueError) as error:
             raise BadModelFile(f"the script {path} is not JSON: {error}") from error
         whole = {"answers": data} if isinstance(data, list) else data
         if not isinstance(whole, dict) or not ({"answers", "trajectories"} & set(whole)):
@@ -57,9 +58,11 @@ class Scripted:
             raise BadModelFile(f"the script {path}: delay_s must be a number")
         lists: dict[str | None, Any] = {None: whole.get("answers", []), **some}
         for key, answers in lists.items():
+            where = "answers" if key is None else f"trajectories.{key}"
             if not isinstance(answers, list) or not all(isinstance(each, (str, dict)) for each in answers):
-                where = "answers" if key is None else f"trajectories.{key}"
                 raise BadModelFile(f"the script {path}: {where} must be a list of texts or objects")
+            if fault := _first_fault(answers, where):
+                raise BadModelFile(f"the script {path}: {fault}")
         return cls(_by_step(lists), name=str(whole.get("name", path.stem)), delay_s=delay_s)
 
     async def answer(self, request: ModelRequest) -> ModelAnswer:
@@ -67,13 +70,11 @@ class Scripted:
         if self._delay_s:
             await asyncio.sleep(self._delay_s)
         said = self._script(request)
+        if fault := _fault(said, f"answer for trajectory {request.trajectory or '-'}, step {request.step}"):
+            raise BadModelFile(f"the script's {fault}")
         if isinstance(said, Mapping) and "error" in said:
-            raise _error(str(said["error"]), str(said.get("why", "the script says so")))
-        try:
-            choices = _choices(said)
-        except (AttributeError, KeyError, TypeError) as error:
-            where = f"trajectory {request.trajectory or '-'}, step {request.step}"
-            raise BadModelFile(f"the script's answer for {where} is no answer: {error!r}") from error
+            raise _errors()[said["error"]](str(said.get("why", "the script says so")))
+        choices = _choices(said)
         written = sum(len(each.text) + sum(len(call.arguments) for call in each.tool_calls) for each in choices)
         usage = Usage(prompt=size_of(request) // 4, completion=written // 4 + 1, cached=0)
         return ModelAnswer(choices, usage, self.name, self.endpoint, seconds=self._delay_s)
@@ -109,8 +110,41 @@ def _text(arguments: Any) -> str:
     return arguments if isinstance(arguments, str) else json.dumps(arguments)
 
 
-def _error(name: str, why: str) -> ModelError:
-    kind = getattr(errors, name, None)
-    if not (isinstance(kind, type) and issubclass(kind, ModelError)) or kind is errors.ReplayDiverged:
-        raise BadModelFile(f"the script names an error {name!r}, which is no ModelError")
-    return kind(why)
+def _first_fault(answers: Sequence[Any], where: str) -> str | None:
+    return next(filter(None, (_fault(each, f"{where}[{index}]") for index, each in enumerate(answers))), None)
+
+
+def _fault(said: Any, where: str) -> str | None:
+    """What is wrong with an answer: its place, and what to write there; None when nothing is."""
+    if isinstance(said, str):
+        return None
+    if not isinstance(said, Mapping):
+        return f'{where} must be a text or an object: write "…" or {{"text": "…"}}'
+    if "error" in said:
+        known = isinstance(said["error"], str) and said["error"] in _errors()
+        return None if known else f"{where}.error must name a ModelError: write one of {', '.join(_errors())}"
+    if "choices" in said:
+        choices = said["choices"]
+        if not isinstance(choices, (list, tuple)) or not choices:
+            return f'{where}.choices must be a list of one answer at least: write ["…"]'
+        return _first_fault(choices, f"{where}.choices")
+    for name in ("text", "finish", "reasoning"):
+        if not isinstance(said.get(name, ""), str):
+            return f'{where}.{name} must be a text: write "…"'
+    calls = said.get("tool_calls", ())
+    if not isinstance(calls, (list, tuple)) or not all(map(_is_call, calls)):
+        return (
+            f'{where}.tool_calls must be a list of calls: write [{{"name": "read", "arguments": {{"path": "a.py"}}}}]'
+        )
+    return None
+
+
+def _is_call(said: Any) -> bool:
+    return isinstance(said, Mapping) and isinstance(said.get("name"), str) and isinstance(said.get("id", ""), str)
+
+
+@functools.cache
+def _errors() -> Mapping[str, type[ModelError]]:
+    """What a script may raise, by name."""
+    found = ((name, each) for name, each in vars(errors).items() if isinstance(each, type))
+    return {name: each for name, each in found if issubclass(each, ModelError) and name != "ReplayDiverged"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -23,8 +24,8 @@ class Secrets:
 
     def __init__(self, names: Iterable[str] = (), environ: Mapping[str, str] | None = None) -> None:
         environ = os.environ if environ is None else environ
-        found = {name: environ.get(name, "") for name in (*ALWAYS, *names)}
-        known = {value: name for name, value in found.items() if len(value) >= _SHORTEST}
+        found = {name: environ.get(name, "").strip() for name in (*ALWAYS, *names)}
+        known = {shape: name for name, value in found.items() for shape in _shapes(value) if len(shape) >= _SHORTEST}
         self._known = sorted(known.items(), key=lambda pair: -len(pair[0]))  # one may be a part of another
 
     def clean(self, text: str) -> str:
@@ -45,3 +46,16 @@ class Secrets:
         if isinstance(data, (list, tuple)):
             return [self.clean_data(each) for each in data]
         return data
+
+
+def _shapes(value: str) -> set[str]:
+    """A secret as texts may hold it: as it is, in a Python or JSON literal, as bytes of a message, on one line."""
+    data = value.encode("utf-8", "surrogateescape")
+    return {
+        value,
+        repr(value)[1:-1],
+        ascii(value)[1:-1],
+        repr(data)[2:-1],
+        json.dumps(value)[1:-1],
+        " ".join(value.split()),
+    }

@@ -175,6 +175,8 @@ class ModelPolicy:
                 self._failures[job.model] += 1
                 self._away[job] = error
                 return Tried(number, f"trajectory {number}", f"the model failed: {error}", 0)
+        clean = shared.secrets.clean  # what it said goes into the Journal, with its candidate and with the verdict
+        ended = replace(ended, why=clean(ended.why), answer=clean(ended.answer))
         self._failures[job.model] = self._failures[job.model] + 1 if ended.model_failed else 0
         patch = self._tell(job, ended)
         if not patch or patch == job.patch:

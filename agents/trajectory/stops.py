@@ -109,7 +109,7 @@ def next_step(standing: Standing, said: Said, limits: Limits, *, room: bool) -> 
     if said.stop:
         return Step("finish", said.stop)
     if said.end == "finish" and said.ok and (standing.patch or standing.unchanged_finish > 1):
-        return Step("finish", "finished")
+        return Step("finish", "finished" if standing.patch else "finished without a change")
     if standing.repairs > limits.repairs * limits.failures:
         return Step("finish", "the model's answers are no plans")
     if standing.told and standing.repeats >= limits.repeats:

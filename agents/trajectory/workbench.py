@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from agents.models import Model, ModelRequest, Place, Weighed
+from agents.models import Model, ModelRequest, Place, Secrets, Weighed
 from agents.tools import OWN, SPECS, Definitions, Notes, TestRunner, Toolbox
 from agents.trajectory.prompt import Form, Prefix
 from agents.trajectory.said import Said
@@ -31,7 +31,8 @@ _SHORT = 300  # tokens of an answer that has no room for a text without end; suc
 class Shared:
     """What all trajectories of a Run share. start: a sandbox on a workspace; tests: how tests are run there; python:
     the sandbox's interpreter. answer_tokens: the most that one answer may have. temperature: for the first one;
-    siblings get more. memo: what was looked up in the base commit is not looked up again."""
+    siblings get more. memo: what was looked up in the base commit is not looked up again. secrets: what the Journal must
+    not hold of a model's texts."""
 
     checkout: Checkout
     workspaces: Workspaces
@@ -51,6 +52,7 @@ class Shared:
     answer_tokens: int = 4096
     temperature: float = 0.0
     memo: Memo | None = None
+    secrets: Secrets = field(default_factory=Secrets)
 
 
 @dataclass(eq=False)
@@ -131,7 +133,7 @@ class Workbench:
             timeout_s=PLAN_S,
             memo=shared.memo,
             version=self._version,
-            listener=shared.journal.append,
+            listener=self._tell_call,
         )
 
     def _changes(self) -> Iterator[ToolSpec]:
@@ -240,22 +242,28 @@ class Workbench:
         if self.place is not None:
             self.place.begins()
 
+    def _tell_call(self, kind: str, data: dict[str, Any]) -> None:
+        """A call's event in the Journal; its error may hold the model's words."""
+        error = {"error": self.shared.secrets.clean(data["error"])} if "error" in data else {}
+        self.shared.journal.append(kind, data | error)
+
     def tell_turn(self, said: Said, patch: str, step: Step) -> None:
         """The turn's event in the Journal; and to whoever admits trajectories, how large this one is."""
         if self.place is not None:
             self.place.uses(said.prompt_tokens)
+        clean = self.shared.secrets.clean
         self.shared.journal.append(
             TURN,
             {
                 "trajectory": self.name,
-                "plan": said.plan_text[:2000],
-                "faults": said.faults[:500],
+                "plan": clean(said.plan_text)[:2000],
+                "faults": clean(said.faults)[:500],
                 "patch": patch,
                 "tested": [
                     {"ok": each.ok, "failed": len(each.failures), "passed": len(each.passes)} for each in said.tests
                 ],
                 "next": step.next,
-                "why": step.why,
+                "why": clean(step.why),
             },
         )
 

@@ -118,7 +118,7 @@ def unused_port() -> int:
     [
         ("http://127.0.0.1:{port}/v1", "is the server running, and is the address right?"),
         ("http://no-such-host.invalid/v1", "is the server running, and is the address right?"),
-        ("ann:sesame@127.0.0.1:8000", "write e.g. http://127.0.0.1:8000/v1"),
+        ("127.0.0.1:8000", "write e.g. http://127.0.0.1:8000/v1"),
     ],
 )
 def test_no_such_endpoint(ask: Ask, address: str, words: str) -> None:
@@ -128,9 +128,33 @@ def test_no_such_endpoint(ask: Ask, address: str, words: str) -> None:
     assert ended.err.splitlines()[-1].startswith("runoff: ")
     for place in (ended.err, ended.shown):
         assert words in place
-        assert url.rpartition("@")[2] in place
+        assert url in place
     assert ended.journal[-1]["kind"] == "run.failed"
     assert not ended.events("base.ran"), "it is said before any work"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["--model", "m", "--base-url", "http://ann:sesame@127.0.0.1:1/v1"],
+        ["--model", "m", "--other-model", "n@http://ann:sesame@127.0.0.1:1/v1"],
+    ],
+)
+def test_a_password_in_an_address_is_refused_before_it_is_written_down(
+    here: Runoff, repo: Path, tmp_path: Path, given: list[str]
+) -> None:
+    patch = tmp_path / "a.diff"
+    patch.write_text("")
+    commands = [["resolve", repo, "--issue", ISSUE, *given]]
+    if "--other-model" not in given:
+        commands += [["select", repo, "--issue", ISSUE, "--candidates", patch, *given], ["model", "check", *given]]
+    for command in commands:
+        ended = here(*command)
+        assert ended.returncode == 2
+        (line,) = ended.stderr.splitlines()
+        assert "OPENAI_API_KEY" in line
+        assert "sesame" not in line + ended.stdout
+    assert not any(b"sesame" in file.read_bytes() for file in (tmp_path / "state").rglob("*") if file.is_file())
 
 
 def test_no_traceback_from_the_program_itself(runoff: Runoff, repo: Path) -> None:
@@ -159,6 +183,30 @@ def test_what_is_wrong_with_a_server_is_said_before_any_work(ask: Ask, models: A
     assert served.url in ended.err
     assert "sk-abc" not in ended.err + json.dumps(ended.journal)
     assert (ended.journal[-1]["kind"], served.calls) == ("run.failed", [])
+
+
+@pytest.mark.parametrize("space", ["\n", "\r\n", " \t"])
+def test_space_around_a_key_is_none_of_it(ask: Ask, here: Runoff, space: str) -> None:
+    key = "sesame-sesame-sesame"
+    with server(FIX) as served:
+        ended = ask(served.url, OPENAI_API_KEY=f" {key}{space}", **ONE)
+        assert ended.code == 0, ended.err
+        assert here("model", "check", "--base-url", served.url, OPENAI_API_KEY=f"{key}{space}").returncode == 0
+        assert {each.headers["authorization"] for each in served.asked} == {f"Bearer {key}"}
+
+
+@pytest.mark.parametrize("key", ["sesame\nopen-sesame", "sesame\x1bsesame", "sésame-sésame", "sesame\udcffsesame"])
+def test_a_key_that_no_header_can_hold_is_named_and_not_shown(ask: Ask, here: Runoff, key: str) -> None:
+    with server(FIX) as served:
+        ended = ask(served.url, OPENAI_API_KEY=key)
+        checked = here("model", "check", "--base-url", served.url, OPENAI_API_KEY=key)
+        assert served.asked == []
+    for code, told in ((ended.code, ended.err), (checked.returncode, checked.stdout + checked.stderr)):
+        assert code == 2
+        assert "the key in OPENAI_API_KEY cannot be sent" in told.splitlines()[-1]
+    assert ended.journal[-1]["kind"] == "run.failed"
+    for text in (ended.err, ended.shown, json.dumps(ended.journal), checked.stdout + checked.stderr):
+        assert "same" not in text
 
 
 def test_a_list_of_models_without_an_end_is_read_to_a_limit(ask: Ask) -> None:
@@ -306,6 +354,36 @@ def test_answers_without_a_plan_end_the_trajectory(ask: Ask) -> None:
     assert ended.events("model.called")[0]["cut"] is True
     assert len(served.calls) == len(ended.events("trajectory.turn")) == 5
     assert ended.events("model.failed")[0]["tokens"]["prompt"] == 700
+
+
+def test_a_model_that_changes_nothing_is_said_to(ask: Ask) -> None:
+    with server(plan('finish(answer="it is right as it is")')) as served:
+        ended = ask(served.url)
+    assert ended.code == 1, ended.err
+    assert "finished without a change (2 of 2)" in ended.verdict["reason"]
+    assert "finished without a change" in " ".join(ended.out.split())
+
+
+def test_secrets_in_a_models_words_are_not_in_the_journal_and_patches_stay_as_they_are(ask: Ask, here: Runoff) -> None:
+    secret, key = "sesame-sesame", "sk-0123456789abcdefghij"
+    bad = plan(f'x = edit(path="halves.py", search="{secret}", replace="{key}")')
+    faulty = plan(f'x = {secret}(path="{key}")')
+    fix = plan(
+        f'# {secret}\ne = edit(path="halves.py", search="number * 2", replace="number // 2  # {secret}")\n'
+        f'r = run_tests()\nfinish(answer="{secret} and {key}")'
+    )
+    with server(bad, faulty, fix) as served:
+        ended = ask(
+            served.url, DB_PASSWORD=f"{secret}\n", RUNOFF_SECRETS='["DB_PASSWORD"]', RUNOFF_ANSWER_TOKENS="512", **ONE
+        )
+    assert ended.code == 0, ended.err
+    for text in (json.dumps(ended.journal), json.dumps(ended.verdict)):
+        assert secret not in text
+        assert key not in text
+    (candidate,) = ended.events("candidate")
+    assert candidate["step"] == "trajectory 1: [DB_PASSWORD removed] and [key removed]"
+    assert "[DB_PASSWORD removed]" in ended.events("trajectory.turn")[-1]["plan"]
+    assert f"+    return number // 2  # {secret}" in here("show", "last").stdout
 
 
 HOSTILE = [

@@ -55,9 +55,7 @@ def test_a_model_that_answers(here: Runoff) -> None:
 @pytest.mark.bubblewrap
 def test_a_model_that_does_not_and_what_to_do(here: Runoff, tmp_path: Path) -> None:
     away = f"http://127.0.0.1:{unused_port()}/v1"
-    code, lines = model_lines(
-        here, RUNOFF_MODEL="m", RUNOFF_BASE_URL=f"http://ann:{KEY}@{away.removeprefix('http://')}"
-    )
+    code, lines = model_lines(here, RUNOFF_MODEL="m", RUNOFF_BASE_URL=away)
     assert code == 1
     assert lines[0].startswith("missing model: m, without a key: ")
     assert away in lines[0]
@@ -67,6 +65,11 @@ def test_a_model_that_does_not_and_what_to_do(here: Runoff, tmp_path: Path) -> N
         code, lines = model_lines(here, RUNOFF_MODEL="m", OPENAI_BASE_URL=served.url, OPENAI_API_KEY=KEY)
         assert code == 1
         assert "401" in lines[0] and "OPENAI_API_KEY" in lines[0]
+        assert lines[-1] == "set OPENAI_API_KEY to a key that it accepts"
+    with server(says("hi"), models=error(500, "boom")) as served:
+        code, lines = model_lines(here, RUNOFF_MODEL="m", OPENAI_BASE_URL=served.url)
+        assert code == 1
+        assert "look at the server's log" in lines[-1]
     with server(says("hi"), models=status(200, {"data": [{"id": "other"}]})) as served:
         code, lines = model_lines(here, RUNOFF_MODEL="m", OPENAI_BASE_URL=served.url)
         assert code == 1

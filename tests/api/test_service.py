@@ -136,6 +136,19 @@ def test_callers_choose_no_program_of_this_machine(service: httpx.Client, repo: 
     assert service.post("/v1/runs", content=sent).status_code == 422
 
 
+@pytest.mark.parametrize(
+    "given", [{"base_url": "http://ann:sesame@host/v1"}, {"other_models": ["n@http://ann:sesame@host/v1"]}]
+)
+def test_a_password_in_an_address_is_refused_and_not_sent_back(
+    service: httpx.Client, repo: Path, given: dict[str, object]
+) -> None:
+    refused = service.post("/v1/runs", json={"repo": str(repo), "issue": ISSUE, "model": "m", **given})
+    assert refused.status_code == 422
+    assert "OPENAI_API_KEY" in refused.text
+    assert "sesame" not in refused.text
+    assert service.get("/v1/runs").json() == []
+
+
 def test_an_interpreter_in_a_callers_repository_is_never_run(
     tmp_path: Path,
     repo: Path,

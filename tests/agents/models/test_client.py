@@ -159,6 +159,51 @@ async def test_a_stream_that_stalls_is_ended(books: Books) -> None:
     assert books.open_reservations() == 0
 
 
+def for_ever(*first: bytes, again: bytes = chunk("")) -> Answer:
+    """A stream that goes on, a chunk every 10 ms."""
+
+    async def answer(asked: object, writer: asyncio.StreamWriter) -> None:
+        await raw(*first)(asked, writer)  # type: ignore[arg-type]
+        while not writer.is_closing():
+            writer.write(again)
+            await writer.drain()
+            await asyncio.sleep(0.01)
+
+    return answer
+
+
+ROLE = event({"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}]})
+NO_CHOICES = event({"choices": []})
+
+
+@pytest.mark.parametrize("again", [chunk(""), chunk(), ROLE, NO_CHOICES])
+@pytest.mark.parametrize("first", [[], [chunk("a")]])
+async def test_chunks_that_bring_nothing_are_a_stalled_stream(books: Books, first: list[bytes], again: bytes) -> None:
+    async with serving(for_ever(*first, again=again)) as server:
+        with pytest.raises(AnswerStalled, match=r"chunks one after the other brought nothing"):
+            await served(books, server.url, retry=Retry(losses=1)).complete(asks(max_tokens=5))
+    assert books.open_reservations() == 0
+
+
+async def test_chunks_that_bring_nothing_do_not_extend_the_time_between_tokens(books: Books) -> None:
+    async with serving(for_ever(chunk("a"))) as server:
+        with pytest.raises(AnswerStalled, match=r"no further token in 0\.3 s"):
+            await served(books, server.url, between_s=0.3, retry=Retry(losses=1)).complete(asks(max_tokens=50_000))
+
+
+@pytest.mark.parametrize("again", [chunk(""), chunk(finish="stop"), NO_CHOICES])
+async def test_an_answer_that_has_ended_is_taken_whatever_follows_it(books: Books, again: bytes) -> None:
+    async with serving(for_ever(chunk("a"), chunk(finish="stop"), again=again)) as server:
+        answer = await served(books, server.url, retry=Retry(losses=1)).complete(asks(max_tokens=5))
+    assert (answer.text, answer.choices[0].finish, answer.cut) == ("a", "stop", True)
+
+
+async def test_empty_chunks_between_tokens_do_no_harm(books: Books) -> None:
+    slow = [part for letter in "hello" for part in (*[chunk("")] * 70, chunk(letter))]
+    async with serving(raw(ROLE, *slow, chunk(finish="stop"), NO_CHOICES, usage(10, 5), DONE)) as server:
+        assert (await served(books, server.url).complete(asks(max_tokens=5))).text == "hello"
+
+
 @pytest.mark.parametrize(
     "bad", [error(500, "boom"), raw(chunk("void"), 60.0), raw(chunk("void"), chunk(" text")), raw(b"data: \xff\n\n")]
 )

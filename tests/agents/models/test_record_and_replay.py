@@ -69,6 +69,21 @@ async def test_a_script_comes_from_a_file(books: Books, tmp_path: Path) -> None:
         ('{"answers": [3]}', "answers must be a list"),
         ('{"trajectories": {"2": "x"}}', "trajectories.2 must be"),
         ('{"trajectories": ["x"]}', "trajectories must be an object"),
+        ('{"answers": ["a", {"text": 5}]}', r"script.json: answers\[1\].text must be a text: write"),
+        ('{"answers": [{"text": null}]}', r"answers\[0\].text must be a text"),
+        ('{"answers": [{"finish": ["stop"]}]}', r"answers\[0\].finish must be a text"),
+        ('{"answers": [{"reasoning": 5}]}', r"answers\[0\].reasoning must be a text"),
+        ('{"answers": [{"tool_calls": 5}]}', r"answers\[0\].tool_calls must be a list of calls: write .*arguments"),
+        ('{"answers": [{"tool_calls": null}]}', "tool_calls must be a list"),
+        ('{"answers": [{"tool_calls": [{"name": 5}]}]}', "tool_calls must be a list"),
+        ('{"answers": [{"tool_calls": [{"name": "a", "id": 5}]}]}', "tool_calls must be a list"),
+        ('{"trajectories": {"2": [{"choices": []}]}}', r"trajectories.2\[0\].choices must be a list of one answer"),
+        ('{"answers": [{"choices": {"a": 1}}]}', "choices must be a list"),
+        ('{"answers": [{"choices": ["a", 5]}]}', r"answers\[0\].choices\[1\] must be a text or an object"),
+        ('{"answers": [{"choices": [{"text": 5}]}]}', r"answers\[0\].choices\[0\].text must be a text"),
+        ('{"answers": [{"error": 5}]}', r"answers\[0\].error must name a ModelError: write one of .*AnswerCut"),
+        ('{"answers": [{"error": "ReplayDiverged"}]}', "must name a ModelError"),
+        ("[" * 100_000, "not JSON"),
         ('{"answers": [], "delay_s": "long"}', "delay_s must be a number"),
     ],
 )
@@ -78,6 +93,14 @@ async def test_a_script_that_is_none_says_why(books: Books, tmp_path: Path, cont
         path.write_text(content)
     with pytest.raises(BadModelFile, match=words):
         await open_model(f"scripted:{path}", Settings(), books.account)
+
+
+@pytest.mark.parametrize("said", [None, 5, {"text": None}, {"choices": []}, {"error": "nothing"}, {"tool_calls": 5}])
+async def test_a_function_that_gives_no_answer_is_told_at_which_step(books: Books, said: Any) -> None:
+    model = Metered(Scripted(lambda _: said), books.account)
+    with pytest.raises(BadModelFile, match="answer for trajectory t, step 3"):
+        await model.complete(asks(step=3))
+    assert books.open_reservations() == 0
 
 
 async def record(books: Books, directory: Path, said: list[Any], requests: list[ModelRequest]) -> list[str]:

@@ -45,6 +45,29 @@ def test_an_answer_is_the_same_after_it_was_written_down() -> None:
 
 @pytest.mark.parametrize(
     "secret",
+    [
+        "hunter2hunter2\n",
+        "  hunter2hunter2",
+        "hunter2\thunter2",
+        "hunter2\\'\"hunter2",
+        "hünter2hünter2",
+        "hunter2\n\nhunter2",
+    ],
+)
+def test_a_secret_is_known_without_the_space_around_it_and_in_literals(secret: str) -> None:
+    cleaner, bare = Secrets(environ={"HF_TOKEN": secret}), secret.strip()
+    said = [bare, repr(bare), ascii(bare), repr(f"Bearer {bare}\n".encode()), json.dumps(bare), " ".join(bare.split())]
+    for text in said:
+        assert "ter2" not in cleaner.clean(text)
+    assert cleaner.clean(said[0]) == "[HF_TOKEN removed]"
+
+
+def test_a_short_word_is_no_secret() -> None:
+    assert Secrets(environ={"HF_TOKEN": "a \n\n\n\n\n b\n"}).clean("a b") == "a b"
+
+
+@pytest.mark.parametrize(
+    "secret",
     ["AUTHORIZATION: Basic dXNlcg==", "X-Api-Key: abc", "sk-0123456789abcdefghij"]
     + [f"{kind}_{'a1' * 10}" for kind in ("ghp", "gho", "ghs", "hf")],
 )

@@ -138,6 +138,12 @@ async def test_the_same_again_and_again_is_no_progress(open_bench: Open) -> None
     assert ended.turns == 3
 
 
+async def test_an_end_without_a_change_is_called_that(open_bench: Open) -> None:
+    bench = await open_bench(FILES)
+    ended = await bench.run(["```python\nfinish(answer='there is nothing to mend')\n```"] * 3)
+    assert (ended.why, ended.turns, ended.patch) == ("finished without a change", 2, b"")
+
+
 async def test_rounds_of_edits_and_tests_are_limited(open_bench: Open) -> None:
     bench = await open_bench(FILES)
 
