@@ -2,7 +2,8 @@
 
 Overcommitting it costs more than anything else: every turn then finds its prefix evicted, and computes it anew. So a new
 trajectory waits until the tokens in use and its own fit, and while requests wait at the server (they would wait too, and
-push others out).
+push others out). Contexts grow: before each call a trajectory waits where those that were let in before it leave it no room
+any more. The first one never waits, so that all come to their end.
 
 A server that computes equal prefixes of requests that came together anew for each of them (several replicas behind one
 address, prefill in small chunks, most hosted services) is spared that: an issue's other trajectories wait for the first
@@ -37,6 +38,17 @@ class Place:
             self.tokens = tokens
             self._admission._look()
 
+    async def room(self) -> None:
+        """Wait, before a call, until it fits beside those that were let in earlier."""
+        admission = self._admission
+        while not admission._keeps(self):
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            admission._paused.append(turn)
+            try:
+                await turn
+            finally:
+                admission._paused.remove(turn)
+
     def begins(self) -> None:
         """A token of its first answer has come: the prefix is in the server's cache."""
         if self.issue not in self._admission._warm:
@@ -70,6 +82,7 @@ class Admission:
         self._live: list[Place] = []
         self._shared: dict[str, int] = {}
         self._queue: deque[tuple[Place, asyncio.Future[None]]] = deque()
+        self._paused: list[asyncio.Future[None]] = []  # live ones that have outgrown what is left to them
         self._watch: asyncio.Task[None] | None = None
         self._busy = False
         self.kv_tokens: int | None = None
@@ -135,6 +148,9 @@ class Admission:
             self._live.append(place)
             self.peak = max(self.peak, len(self._live))
             turn.set_result(None)
+        for paused in self._paused:
+            if not paused.done():
+                paused.set_result(None)  # it looks for itself
 
     def _fits(self, place: Place) -> bool:
         if not self._live:
@@ -146,6 +162,11 @@ class Admission:
         if self._busy:
             return False
         return self.kv_tokens is None or self._tokens([*self._live, place]) <= self.kv_tokens * _SHARE
+
+    def _keeps(self, place: Place) -> bool:
+        """Whether a live one has room beside those before it."""
+        until = self._live[: self._live.index(place) + 1]
+        return len(until) == 1 or self.kv_tokens is None or self._tokens(until) <= self.kv_tokens * _SHARE
 
     def _waits_for_leader(self, issue: str) -> bool:
         wanted = not self._told if self._leader_first is None else self._leader_first

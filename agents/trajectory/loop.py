@@ -143,6 +143,8 @@ async def turn(state: State, runtime: Runtime[Workbench]) -> Command[Literal["tu
 
 
 async def _ask(bench: Workbench, state: State) -> Said:
+    if bench.place is not None:
+        await bench.place.room()
     try:
         return await speak(bench, state["history"], state["step"], patch=state.get("patch", ""))
     except LimitExceeded as limit:

@@ -198,3 +198,24 @@ async def test_nobody_waits_for_a_leader_at_one_vllm_unless_it_is_wished() -> No
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_who_has_outgrown_the_cache_waits_for_those_before_it_and_the_first_never_does() -> None:
+    admission = Admission(Gauge(40_000))
+    async with AsyncExitStack() as stack, AsyncExitStack() as first_stack:
+        first = await first_stack.enter_async_context(admission.place(16_000))
+        second = await stack.enter_async_context(admission.place(16_000))
+        await asyncio.wait_for(second.room(), 1)
+        first.uses(32_000)
+        second.uses(32_000)
+        await asyncio.wait_for(first.room(), 1)
+        waiting = [asyncio.create_task(second.room()) for _ in range(2)]
+        await _settle()
+        assert not any(task.done() for task in waiting)
+        waiting.pop().cancel()
+        first.uses(33_000)  # wakes, and still there is no room
+        await _settle()
+        assert not waiting[0].done()
+        await first_stack.aclose()
+        await asyncio.wait_for(waiting[0], 1)
+    assert admission.live == 0
