@@ -17,7 +17,7 @@ from agents.testrun import BaseRun, Function, Limit, TestSession
 from selection import Candidate, Change, is_test
 
 INPUTS = 60  # calls of one function
-FEWEST = 5  # inputs, below which nothing was observed
+FEWEST = 5  # inputs, below which equal results say nothing
 FUNCTIONS = 4
 RECORDING_TESTS = 60
 CALL = Limit(0.3, 5.0)
@@ -53,14 +53,15 @@ async def behaviours(
     unknown = {each.id for each in candidates if not _only_functions(each)}
     for function, changer in list(_changed(candidates).items())[:FUNCTIONS]:
         inputs = await _inputs(session, base, coverage, function, changer)
-        if len(inputs) < FEWEST:
+        if not inputs:
             continue
         gave: dict[str, dict[str, str]] = {}  # input -> candidate -> result
         for candidate in candidates:
             report = await session.calls(function, inputs, CALL, edits_of(candidate))
             if report.refused is not None or any(each.status == "skipped" for each in report.outcomes):
                 unknown.add(candidate.id)
-            if any(each.status == "passed" for each in report.outcomes):  # else it may be called in a wrong way
+            passed = any(each.status == "passed" for each in report.outcomes)  # else it may be called in a wrong way
+            if passed and len(inputs) >= FEWEST:
                 observed.add((function.file, function.name))
             results = ["over time" if each.timed_out else each.text for each in report.outcomes]
             seen[candidate.id].update("\n".join(results).encode())
