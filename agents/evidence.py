@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field, replace
 
-from agents.judged import judging, named_by
+from agents.judged import judging, script_of
 from agents.questions import Answered
 from agents.repair.behaviour import Split, behaviours, edits_of
 from agents.reproductions import Reproductions
@@ -96,7 +96,7 @@ class Evidence:
             notes.append(
                 f"tests and their configuration were as they are on base, where candidates change them: {rewritten}"
             )
-        if named := _paths(named_by(self.command, changes)):
+        if named := _paths(script_of(self.command, changes)):
             notes.append(f"candidates change what the test command runs; look whether it still tests the same: {named}")
         if self.flaky:
             notes.append(

@@ -2,7 +2,7 @@
 
 What decides whether tests pass is not the candidate's to change: of test files and pytest's configuration there stands what
 stood there on base, and no new `conftest.py` or configuration. Test files that a candidate adds are there, and vote as such
-(see `reproductions`). A script that a test command names may be the program itself, so that it is the candidate's, and the
+(see `reproductions`). A script that a test command starts may be the program itself, so that it is the candidate's, and the
 verdict says so. What a program does to the interpreter that tests it is beyond this: only a reader of the patch sees that.
 """
 
@@ -35,10 +35,13 @@ def judging(changes: Iterable[Change]) -> list[Change]:
     ]
 
 
-def named_by(command: str, changes: Iterable[Change]) -> list[Change]:
-    """Those that change a file which a test command names, and that is no test by its name."""
-    words = {str(PurePosixPath(word)) for word in re.findall(r"[^\s'\"`$()|&;<>=]+", command)}
-    return [change for change in changes if change.path in words and not is_test(change.path)]
+_SCRIPT = re.compile(r"\s*(?:(?:\S*/)?(?:sh|bash|python[\d.]*|node|perl|ruby)\s+)?(?:\./)?([^\s;&|<>]+)")
+
+
+def script_of(command: str, changes: Iterable[Change]) -> list[Change]:
+    """Those that change the script which a test command starts, where that is no test by its name."""
+    found = _SCRIPT.match(command)
+    return [each for each in changes if found and each.path == found[1] and not is_test(each.path)]
 
 
 @asynccontextmanager
