@@ -20,7 +20,8 @@ class Provenance:
 
     trajectory: the attempt that it comes from, unique within a Run; None for one search that proposes many, whose
     proposals do not confirm each other. source: the system that proposed it, by the name under which its track record is
-    kept; None where there is none. family: the name that near-identical sources share, such as runs of one system.
+    kept; None where there is none. family: the name that near-identical sources share, such as runs of one system. sample:
+    which of its source's attempts at the Issue it is: one program of two attempts is agreement, of one attempt a copy.
     """
 
     policy: str
@@ -29,6 +30,7 @@ class Provenance:
     trajectory: str | None = None
     source: str | None = None
     family: str | None = None
+    sample: int = 1
 
     @property
     def lineage(self) -> str:
