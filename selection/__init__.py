@@ -26,7 +26,7 @@ from selection.allocation import (
 )
 from selection.ballots import Ballot, Outcome, Probe, ProbeKind, flakiness
 from selection.calibrate import Calibration, calibrate
-from selection.candidates import Candidate, Change, Provenance
+from selection.candidates import PLAIN, Candidate, Change, Provenance
 from selection.classes import EquivalenceClass, classify
 from selection.confidence import behave_alike, posterior
 from selection.count import Count, Standing, count
@@ -46,6 +46,7 @@ __all__ = [
     "MOST_COMPARED",
     "MOST_QUESTIONS",
     "NEITHER",
+    "PLAIN",
     "TRAJECTORIES",
     "AllocationPolicy",
     "AmbiguousId",

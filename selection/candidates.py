@@ -4,14 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+PLAIN, LINK = "100644", "120000"
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One file of a patch: its whole content on base and with the patch; None where the file does not exist."""
+    """One file of a patch: its whole content on base and with the patch; None where the file does not exist. Modes in git's
+    words: "100644", "100755" for what can be executed, "120000" for a link, whose content is its target."""
 
     path: str
     before: bytes | None
     after: bytes | None
+    mode_before: str = PLAIN
+    mode_after: str = PLAIN
+
+    @property
+    def new_mode(self) -> str | None:
+        """The mode that the patch gives the file, None where it is what one expects: that of before, or a plain file's."""
+        if self.after is None or self.mode_after == (PLAIN if self.before is None else self.mode_before):
+            return None
+        return self.mode_after
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything becomes another."""
+        return self.before != self.after or self.new_mode is not None
 
 
 @dataclass(frozen=True, slots=True)

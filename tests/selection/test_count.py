@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from selection import Ballot, Candidate, Change, Count, Outcome, Probe, Provenance, classify, count, decide, drop
 from selection.confidence import UNSHOWN, UNTESTED, confidence, likely, posterior
+from selection.edits import edit
 
 COST = {"wall_s": 1.0, "stages": {}}
 
@@ -41,6 +42,30 @@ def test_a_new_file_a_deleted_file_and_a_file_that_never_parsed_are_not_dropped(
     standing, dropped = drop([added, deleted, template])
     assert [each.id for each in standing] == ["new", "gone", "template"]
     assert not dropped
+
+
+def test_a_mode_is_a_change_and_tells_programs_apart() -> None:
+    def script(name: str, before: str, mode: str) -> Candidate:
+        change = Change("go.sh", before.encode(), b"echo hello\n", "100644", mode)
+        return Candidate(name, b"", (change,), Provenance("s"))
+
+    only = script("only", "echo hello\n", "100755")
+    standing, dropped = drop([only, script("nothing", "echo hello\n", "100644")])
+    assert [each.id for each in standing] == ["only"]
+    assert [each.reason for each in dropped] == ["it changes nothing"]
+    both, text = script("both", "echo hi\n", "100755"), script("text", "echo hi\n", "100644")
+    assert len(classify([both, text])) == 2
+    assert len({edit(each).key for each in (both, text)}) == len({edit(each).text for each in (both, text)}) == 2
+
+
+def test_a_file_that_had_its_mode_before_and_one_that_becomes_a_link_are_told_by_what_changes() -> None:
+    runnable = Change("go.py", b"x = 1\n", b"x = 2\n", "100755", "100755")
+    plain = Change("go.py", b"x = 1\n", b"x = 2\n")
+    one, other = (Candidate(name, b"", (change,), Provenance("s")) for name, change in (("a", runnable), ("b", plain)))
+    assert len(classify([one, other])) == 1
+    link = Candidate("link", b"", (Change("go.py", b"x = 1\n", b"../away to", "100644", "120000"),), Provenance("s"))
+    standing, _ = drop([link])
+    assert standing == (link,)
 
 
 def test_the_same_program_in_another_form_is_one_class() -> None:
