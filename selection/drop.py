@@ -85,8 +85,6 @@ def _parses(path: str, source: bytes) -> bool:
 def _means_something(change: Change) -> bool:
     if change.before is None or change.after is None or change.new_mode is not None:
         return True
-    if change.before.split() == change.after.split() and not change.path.endswith((".py", ".pyi")):
-        return False
     try:
         return normalised(change.path, change.before) != normalised(change.path, change.after)
     except Unparsable:
