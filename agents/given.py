@@ -10,10 +10,10 @@ from dataclasses import replace
 from agents.changes import changes_of
 from agents.policy import Found, Tried, Wave
 from agents.repair.diff import patch_id
-from selection import Candidate, Offer, Provenance, rank_static
+from selection import MOST_COMPARED, Candidate, Offer, Provenance, look, rank_static
 from workspaces import Checkout, PatchError
 
-MOST_RANKED = 400  # candidates that are compared with each other
+MOST_AT_ONCE = 400  # patches that are read before the clock is looked at
 
 
 class GivenCandidates:
@@ -27,35 +27,45 @@ class GivenCandidates:
         self._patches = patches
         self._checkout = checkout
         self.drawn = drawn
+        self._read: list[Candidate] = []
+        self._changes = 0  # different ones
 
     @property
     def ended(self) -> str:
-        return f"all that were given ({len(self._patches)}) were looked at"
+        said = f"all that were given ({len(self._patches)}) were looked at"
+        if self._changes > MOST_COMPARED:
+            said += f"; each was compared with the {MOST_COMPARED} most frequent of {self._changes} different changes"
+        return said
 
     def offers(self) -> tuple[Offer, ...]:
         left = len(self._patches) - self.drawn
         return (Offer("sample", "given", most=left),) if left > 0 else ()
 
     async def wave(self, asked: Wave, *, wall_s: float) -> AsyncGenerator[Found | Tried]:
-        """Read patches in their order, compare them with each other, and hand all of them over."""
+        """Read patches in their order, rank all that were read so far, and hand the new ones over."""
         end = time.monotonic() + wall_s
-        wanted = self._patches[self.drawn : self.drawn + max(1, asked.executions)]
-        read: list[Candidate] = []
-        for given in wanted:
-            read.append(await asyncio.to_thread(read_candidate, self._checkout, *given))
-            if time.monotonic() > end and len(wanted) > MOST_RANKED:
+        until = min(len(self._patches), self.drawn + max(1, asked.executions))
+        while len(self._read) < until:
+            given = self._patches[len(self._read)]
+            self._read.append(await asyncio.to_thread(read_candidate, self._checkout, *given))
+            if time.monotonic() > end and len(self._read) > self.drawn and until - self.drawn > MOST_AT_ONCE:
                 break
-        ranked = await asyncio.to_thread(rank_static, read[:MOST_RANKED])
-        likely = {each.candidate.id: each.probability for each in ranked if each.dropped is None}
-        for candidate in read:
+        likely = await asyncio.to_thread(self._rank)
+        for candidate in self._read[self.drawn :]:
             self.drawn += 1
             yield Found(self.drawn, replace(candidate, probability=likely.get(candidate.id)), 1)
+
+    def _rank(self) -> dict[str, float]:
+        """How likely each that stands is right, by its id."""
+        field = look(self._read)
+        self._changes = len({each.text for each in field.edits})
+        return {each.candidate.id: each.probability for each in rank_static(field) if each.dropped is None}
 
 
 def read_candidate(checkout: Checkout, source: str, sample: int, patch: bytes) -> Candidate:
     """A candidate of a patch; one that does not apply says so, and will be dropped for it."""
     which = f"patch {sample} of {source}" if sample > 1 else f"the patch of {source}"
-    provenance = Provenance("given", which, source=source, family=source)
+    provenance = Provenance("given", which, source=source, family=source, sample=sample)
     name = patch_id(f"{source}\0{sample}\0".encode() + patch)
     try:
         return Candidate(name, patch, changes_of(checkout, patch) if patch.strip() else (), provenance)

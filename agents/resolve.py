@@ -344,6 +344,7 @@ def _row(live: LiveRun, found: Found, elapsed_s: float) -> dict[str, Any]:
         "trajectory": candidate.provenance.trajectory,
         "source": candidate.provenance.source,
         "family": candidate.provenance.family,
+        "sample": candidate.provenance.sample,
         "proven": found.proven,
         "step": candidate.provenance.step,
         "score": candidate.score,
@@ -363,8 +364,9 @@ def _candidate(live: LiveRun, row: dict[str, Any]) -> Candidate:
     patch = live.store.files.get(row["patch"])
     if row.get("proven"):
         live.evidence.proven.add(row["id"])
-    origin = (row.get(name) for name in ("trajectory", "source", "family"))
-    provenance = Provenance(row["policy"], row["step"], row["model"], *origin)
+    trajectory, source, family = (row.get(name) for name in ("trajectory", "source", "family"))
+    made = (row["policy"], row["step"], row["model"], trajectory, source, family, row.get("sample", 1))
+    provenance = Provenance(*made)
     misfit = row.get("misfit")
     changes = () if misfit or not patch.strip() else changes_of(live.checkout, patch)
     return Candidate(

@@ -60,7 +60,7 @@ async def run_suite(live: LiveRun, room_s: float) -> None:
 def _relate(live: LiveRun, classes: tuple[EquivalenceClass, ...], base: BaseRun, room_s: float) -> Risks:
     """How likely each class fails each test; and which tests are left out, where there is no room for all."""
     evidence = live.evidence
-    changes = {each.id: [c for c in each.representative.changes if c.before != c.after] for each in classes}
+    changes = {each.id: [c for c in each.representative.changes if c.changes] for each in classes}
     changed = {name: frozenset(each.path for each in of) for name, of in changes.items()}
     related = Related(
         live.imported,

@@ -7,7 +7,8 @@ selection/static.json. The same data gives the same weights, on one machine byte
 
 The loss is the mean of two: how well each candidate's probability is calibrated (logistic loss), and how likely a draw by the
 candidates' odds takes a right one, where an issue has right and wrong ones (listwise softmax); each issue of each ensemble
-weighs the same, and squared weights are penalised. Ensembles of different kinds are learnt from at once: peers, one system's
+weighs the same, and squared weights are penalised. A weight of agreement is never negative, so that one more that agrees
+never speaks against a candidate. Ensembles of different kinds are learnt from at once: peers, one system's
 runs, strong and weak ones, so that what helps one kind alone does not get a large weight.
 """
 
@@ -31,7 +32,7 @@ from benchmarks.selection_data import Labels, entries, labels
 from selection import Candidate, Record
 from selection.drop import Dropped, drop
 from selection.edits import Edit, edit
-from selection.features import features
+from selection.features import AGREEMENTS, features
 from selection.scorer import MODELS, Model, with_records, with_standing
 from selection.static import Field, source_standing
 
@@ -162,15 +163,17 @@ def train(kind: str, of: Mapping[str, Sequence[Lineup]], keep: Callable[[str], b
     issue = np.repeat(np.arange(len(issues)), [len(each.right) for each in issues])
     means, scales = values.mean(0), values.std(0)
     scales[scales < 1e-9] = 1.0
-    weights = _fit(np.c_[(values - means) / scales, np.ones(len(values))], right, issue)
+    least = [0.0 if name in AGREEMENTS else -np.inf for name in MODELS[kind]]
+    weights = _fit(np.c_[(values - means) / scales, np.ones(len(values))], right, issue, np.array([*least, -np.inf]))
     if kind == "records":
         best = MODELS[kind].index("record_best")
         weights[best] += LEAD * scales[best]
     return Model(tuple(means.tolist()), tuple(scales.tolist()), tuple(weights[:-1].tolist()), float(weights[-1]))
 
 
-def _fit(values: Any, right: Any, issue: Any) -> Any:
-    """Weights that minimise the loss, by Adam with fixed steps. values: candidates x (features and a one)."""
+def _fit(values: Any, right: Any, issue: Any, least: Any) -> Any:
+    """Weights that minimise the loss, by Adam with fixed steps. values: candidates x (features and a one). least: of each
+    weight."""
     issues = issue[-1] + 1
     count = np.bincount(issue, minlength=issues)
     found = np.bincount(issue, right, issues)
@@ -189,6 +192,7 @@ def _fit(values: Any, right: Any, issue: Any) -> Any:
         first, second = 0.9 * first + 0.1 * slope, 0.99 * second + 0.01 * slope**2
         rate = 0.05 if step < 0.6 * STEPS else 0.015
         weights = weights - rate * (first / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.99**step)) + 1e-8)
+        weights = np.maximum(weights, least)
     return weights
 
 

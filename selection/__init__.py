@@ -26,12 +26,13 @@ from selection.allocation import (
 )
 from selection.ballots import Ballot, Outcome, Probe, ProbeKind, flakiness
 from selection.calibrate import Calibration, calibrate
-from selection.candidates import Candidate, Change, Provenance
+from selection.candidates import PLAIN, Candidate, Change, Provenance
 from selection.classes import EquivalenceClass, classify
 from selection.confidence import behave_alike, posterior
 from selection.count import Count, Standing, count
 from selection.drop import Dropped, drop, is_test
 from selection.errors import AmbiguousId, SelectionError, StrangeBallot
+from selection.features import PANEL as MOST_COMPARED
 from selection.lazy import Ask, Lazy
 from selection.question import MOST as MOST_QUESTIONS
 from selection.question import NEITHER, Question, ask, rank_inputs
@@ -42,8 +43,10 @@ from selection.verdict import Verdict, decide
 from selection.weights import weight_of
 
 __all__ = [
+    "MOST_COMPARED",
     "MOST_QUESTIONS",
     "NEITHER",
+    "PLAIN",
     "TRAJECTORIES",
     "AllocationPolicy",
     "AmbiguousId",

@@ -4,14 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+PLAIN, LINK = "100644", "120000"
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One file of a patch: its whole content on base and with the patch; None where the file does not exist."""
+    """One file of a patch: its whole content on base and with the patch; None where the file does not exist. Modes in git's
+    words: "100644", "100755" for what can be executed, "120000" for a link, whose content is its target."""
 
     path: str
     before: bytes | None
     after: bytes | None
+    mode_before: str = PLAIN
+    mode_after: str = PLAIN
+
+    @property
+    def new_mode(self) -> str | None:
+        """The mode that the patch gives the file, None where it is what one expects: that of before, or a plain file's."""
+        if self.after is None or self.mode_after == (PLAIN if self.before is None else self.mode_before):
+            return None
+        return self.mode_after
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything becomes another."""
+        return self.before != self.after or self.new_mode is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +37,8 @@ class Provenance:
 
     trajectory: the attempt that it comes from, unique within a Run; None for one search that proposes many, whose
     proposals do not confirm each other. source: the system that proposed it, by the name under which its track record is
-    kept; None where there is none. family: the name that near-identical sources share, such as runs of one system.
+    kept; None where there is none. family: the name that near-identical sources share, such as runs of one system. sample:
+    which of its source's attempts at the Issue it is: one program of two attempts is agreement, of one attempt a copy.
     """
 
     policy: str
@@ -29,6 +47,7 @@ class Provenance:
     trajectory: str | None = None
     source: str | None = None
     family: str | None = None
+    sample: int = 1
 
     @property
     def lineage(self) -> str:

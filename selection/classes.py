@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from selection.candidates import Candidate, Change
+from selection.candidates import LINK, Candidate, Change
 from selection.errors import AmbiguousId
 from selection.syntax import Unparsable, normalised
 
@@ -39,7 +39,7 @@ class EquivalenceClass:
 
 
 def classify(candidates: Iterable[Candidate]) -> tuple[EquivalenceClass, ...]:
-    """Group candidates by the normalised syntax of the files that they change (by the bytes, where it is not Python).
+    """Group candidates by the normalised syntax of the files that they change (see `syntax.normalised`), and their new modes.
 
     Members are ordered by score, then by id, so that the result does not depend on the order of `candidates`. A candidate
     that is named twice is there once. Raises AmbiguousId.
@@ -74,7 +74,10 @@ def meaning(change: Change) -> bytes:
     """A file with a patch, in a form that is equal for programs that differ in form alone."""
     if change.after is None:
         return b"deleted"
+    mode = b"" if change.new_mode is None else b"mode %s\0" % change.new_mode.encode()
+    if change.mode_after == LINK:
+        return mode + change.after
     try:
-        return normalised(change.path, change.after)
+        return mode + normalised(change.path, change.after)
     except Unparsable:
-        return change.after
+        return mode + change.after

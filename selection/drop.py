@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from selection.candidates import Candidate, Change
+from selection.candidates import LINK, Candidate, Change
 from selection.syntax import TooDeep, Unparsable, normalised
 
 
@@ -46,7 +46,7 @@ def is_test(path: str) -> bool:
 def _reason(candidate: Candidate) -> str | None:
     if candidate.misfit is not None:
         return f"it does not apply: {candidate.misfit}"
-    changed = [change for change in candidate.changes if change.before != change.after]
+    changed = [change for change in candidate.changes if change.changes]
     if not changed:
         return "it changes nothing"
     product = [change for change in changed if not is_test(change.path)]
@@ -62,7 +62,7 @@ def _reason(candidate: Candidate) -> str | None:
 
 
 def _breaks(change: Change) -> str | None:
-    if change.after is None:
+    if change.after is None or change.mode_after == LINK:
         return None
     try:
         normalised(change.path, change.after)
@@ -83,10 +83,8 @@ def _parses(path: str, source: bytes) -> bool:
 
 
 def _means_something(change: Change) -> bool:
-    if change.before is None or change.after is None:
+    if change.before is None or change.after is None or change.new_mode is not None:
         return True
-    if change.before.split() == change.after.split() and not change.path.endswith((".py", ".pyi")):
-        return False
     try:
         return normalised(change.path, change.before) != normalised(change.path, change.after)
     except Unparsable:

@@ -53,7 +53,7 @@ class Edit:
 
 def edit(candidate: Candidate) -> Edit:
     """Read a candidate's changes. It does not raise: a file that cannot be parsed is compared by its lines."""
-    changed = [change for change in candidate.changes if change.before != change.after]
+    changed = [change for change in candidate.changes if change.changes]
     product = sorted((change for change in changed if not is_test(change.path)), key=lambda change: change.path)
     lines: set[tuple[str, int]] = set()
     scopes: set[tuple[str, str]] = set()
@@ -69,6 +69,9 @@ def edit(candidate: Candidate) -> Edit:
         scopes.update((path, name) for name in _scopes(change, spots))
         gone = [line for first, last, _, _ in blocks for line in _told(old[first:last])]
         come = [line for _, _, first, last in blocks for line in _told(new[first:last])]
+        if change.new_mode is not None:
+            gone += [f"mode {change.mode_before}"] if change.before is not None else []
+            come.append(f"mode {change.new_mode}")
         removed.update((path, line) for line in gone)
         added.update((path, line) for line in come)
         tokens.update(("-", word) for line in gone for word in _WORD.findall(line))

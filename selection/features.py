@@ -1,68 +1,59 @@
 """What can be seen of candidates without running them, as numbers: few, and each with a reason to matter.
 
-Every number is of one candidate among the others of its issue. None depends on the order of the candidates.
+Every number is of one candidate among the others of its issue. None depends on the order of the candidates, and a candidate
+that is there twice (one program, of one sample of one source) counts once. Each family has one voice, whatever its members
+say; where all are of one family, each candidate has one.
+
+Agreement only grows: one more that makes the same change never lowers who made it against the rest. For 1 - likeness is a
+metric, so that what is added is nearer to its own program than to any other by no less than these differ elsewhere; and no
+weight of an agreement is negative (see `benchmarks/train_selection.py`).
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from math import log
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from math import fsum, log
 
 from selection.candidates import Candidate
 from selection.edits import Edit
 from selection.similarity import overlap
 
 FEATURES: Mapping[str, str] = {
-    "outside": "how like the changed tokens are to those of other families, the mean over the families",
-    "outside_most": "the most that any candidate of the issue has of it: whether the issue finds agreement at all",
-    "inside": "the same within its own family",
-    "outside_relative": "how much more it has of it than the issue's candidates on average",
-    "same_program": "the share of voices, a family's counting as one, that propose the very same program",
-    "same_text": "the share of its own family that changes the very same lines",
+    "agreement": "how like the changed tokens are to the nearest of each other voice, the mean over the voices",
+    "agreement_most": "the most that any candidate of the issue has of it: whether the issue finds agreement at all",
+    "agreement_relative": "how much more it has of it than the issue's candidates on average",
+    "same_program": "the share of the other voices that propose the very same program",
     "families": "how many families there are (logarithm)",
     "module_level": "it changes something outside of every function and class",
     "undefined": "names that it reads and that nothing in the file defines (at most 3)",
     "new_files": "files that it adds, tests left out (at most 3)",
     "tests": "it changes tests too",
 }
+AGREEMENTS = frozenset({"agreement", "agreement_relative", "same_program"})
+PANEL = 400  # changes that all are compared with, so that thousands take no longer each than hundreds
+
+Row = tuple[float, ...]
 
 
 def features(
     candidates: Sequence[Candidate], edits: Sequence[Edit], alike: Sequence[Sequence[float]] | None = None
-) -> tuple[tuple[float, ...], ...]:
+) -> tuple[Row, ...]:
     """One row for each candidate, its numbers in the order of FEATURES. edits: of the same candidates, in their order.
-    alike: their `likeness`, where it is known already."""
-    families = [family(each) for each in candidates]
-    sizes = Counter(families)
-    alike = likeness(edits) if alike is None else alike
-    rows = []
-    outsides = [
-        sum(alike[at][other] / sizes[theirs] for other, theirs in enumerate(families) if theirs != own)
-        / max(1, len(sizes) - 1)
-        for at, own in enumerate(families)
-    ]
-    most, mean = max(outsides, default=0.0), sum(outsides) / max(1, len(outsides))
-    for at, (edit, own) in enumerate(zip(edits, families, strict=True)):
-        siblings = [other for other, theirs in enumerate(families) if theirs == own and other != at]
-        others = [(edits[other], 1 / sizes[theirs]) for other, theirs in enumerate(families) if other != at]
-        voices = sum(voice for _, voice in others)
-        rows.append(
-            (
-                outsides[at],
-                most,
-                _mean([alike[at][other] for other in siblings]),
-                outsides[at] - mean,
-                sum(voice for other, voice in others if other.key == edit.key) / voices if others else 0.0,
-                _mean([float(edits[other].text == edit.text) for other in siblings]),
-                log(len(sizes)),
-                float(any(not name for _, name in edit.scopes)),
-                float(min(3, edit.undefined)),
-                float(min(3, edit.new_files)),
-                float(bool(edit.tests)),
-            )
-        )
-    return tuple(rows)
+    alike: their `likeness`, where it is known already.
+
+    Where there are more than PANEL different changes, agreement is with those that most candidates make, by which every
+    candidate is measured, and a voice that makes none of these is not heard.
+    """
+    units = [_unit(candidate, edit) for candidate, edit in zip(candidates, edits, strict=True)]
+    first: dict[Hashable, int] = {}
+    for at in sorted(range(len(units)), key=lambda at: (edits[at].text, sorted(edits[at].tests))):
+        first.setdefault(units[at], at)
+    places = list(first.values())
+    families = [family(candidates[at]) for at in places]
+    known = None if alike is None else [[alike[one][other] for other in places] for one in places]
+    of = dict(zip(first, _rows(families, [edits[at] for at in places], known), strict=True))
+    return tuple(of[unit] for unit in units)
 
 
 def family(candidate: Candidate) -> str:
@@ -73,19 +64,105 @@ def family(candidate: Candidate) -> str:
 
 def likeness(edits: Sequence[Edit]) -> list[list[float]]:
     """How like the candidates' changed tokens are, pair by pair; equal ones are compared once."""
-    kinds: dict[str, int] = {}
-    first: list[Edit] = []
+    changes = list(_changes(edits).values())
+    small = _compared(changes, changes)
+    return [[small[one.text][other.text] for other in edits] for one in edits]
+
+
+def outside(candidates: Sequence[Candidate], edits: Sequence[Edit]) -> list[float]:
+    """For each, how like its change is to those of other families, the mean over families of the mean in each."""
+    families = [family(each) for each in candidates]
+    sizes = Counter(families)
+    changes = list(_changes(edits).values())
+    alike = _compared(changes, changes)
+    voices: dict[str, Counter[str]] = defaultdict(Counter)
+    for own, edit in zip(families, edits, strict=True):
+        voices[own][edit.text] += 1
+    return [
+        fsum(
+            times * alike[edit.text][text] / sizes[other]
+            for other, said in voices.items()
+            if other != own
+            for text, times in said.items()
+        )
+        / max(1, len(sizes) - 1)
+        for own, edit in zip(families, edits, strict=True)
+    ]
+
+
+def _unit(candidate: Candidate, edit: Edit) -> Hashable:
+    """Equal for a candidate and its copies: what one source made at once is no second opinion."""
+    made = candidate.provenance
+    return (made.source, made.family, made.sample, edit.key) if made.source else candidate.id
+
+
+def _rows(families: Sequence[str], edits: Sequence[Edit], alike: Sequence[Sequence[float]] | None) -> list[Row]:
+    known = set(families)
+    voices = list(families) if len(known) > 1 else [str(at) for at in range(len(families))]
+    others = max(1, len(set(voices)) - 1)
+    agreed = _agreement(edits, voices, alike)
+    most, mean = max(agreed, default=0.0), fsum(agreed) / max(1, len(agreed))
+    programs = Counter(key for _, key in {(voice, edit.key) for voice, edit in zip(voices, edits, strict=True)})
+    return [
+        (
+            agreed[at],
+            most,
+            agreed[at] - mean,
+            (programs[edit.key] - 1) / others,
+            log(len(known)),
+            float(any(not name for _, name in edit.scopes)),
+            float(min(3, edit.undefined)),
+            float(min(3, edit.new_files)),
+            float(bool(edit.tests)),
+        )
+        for at, edit in enumerate(edits)
+    ]
+
+
+def _agreement(edits: Sequence[Edit], voices: Sequence[str], alike: Sequence[Sequence[float]] | None) -> list[float]:
+    """For each, the mean over the other voices of its likeness to what they say that is most like it."""
+    changes = _changes(edits)
+    made = Counter(edit.text for edit in edits)
+    panel = frozenset(sorted(changes, key=lambda text: (-made[text], text))[:PANEL])
+    says: dict[str, set[str]] = defaultdict(set)
+    for edit, voice in zip(edits, voices, strict=True):
+        says[voice] |= {edit.text} & panel
+    heard = {voice: frozenset(texts) for voice, texts in says.items() if texts}
+    sets = Counter(heard.values())
+    if alike is None:
+        rows = _compared(changes.values(), [changes[text] for text in sorted(panel)])
+    else:
+        at = {edit.text: place for place, edit in enumerate(edits)}
+        rows = {one: {other: alike[at[one]][at[other]] for other in panel} for one in changes}
+    total = {
+        one: fsum(times * max(row[other] for other in texts) for texts, times in sets.items())
+        for one, row in rows.items()
+    }
+    found = []
+    for edit, voice in zip(edits, voices, strict=True):
+        own = max((rows[edit.text][other] for other in heard.get(voice, ())), default=0.0)
+        others = len(heard) - (voice in heard)
+        found.append((total[edit.text] - own) / others if others else 0.0)
+    return found
+
+
+def _changes(edits: Iterable[Edit]) -> dict[str, Edit]:
+    """The first edit of each text: all of one text change the same tokens."""
+    first: dict[str, Edit] = {}
     for edit in edits:
-        if edit.text not in kinds:
-            kinds[edit.text] = len(first)
-            first.append(edit)
-    small = [[1.0] * len(first) for _ in first]
-    for at, one in enumerate(first):
-        for other in range(at):
-            small[at][other] = small[other][at] = overlap(one.tokens, first[other].tokens)
-    places = [kinds[edit.text] for edit in edits]
-    return [[small[one][other] for other in places] for one in places]
+        first.setdefault(edit.text, edit)
+    return first
 
 
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values) if values else 0.0
+def _compared(edits: Iterable[Edit], panel: Sequence[Edit]) -> dict[str, dict[str, float]]:
+    """text -> text of the panel -> likeness."""
+    found: dict[str, dict[str, float]] = {}
+    for one in edits:
+        row = found[one.text] = {}
+        for other in panel:
+            before = found.get(other.text, {}).get(one.text)
+            if one.text == other.text:
+                row[other.text] = 1.0
+            else:
+                row[other.text] = overlap(one.tokens, other.tokens) if before is None else before
+    return found

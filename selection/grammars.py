@@ -8,6 +8,9 @@ from pathlib import PurePosixPath
 
 from tree_sitter import Language, Parser
 
+from selection.scripts import LANGUAGES as SCRIPTS
+from selection.scripts import numbers
+
 LANGUAGES = {
     ".js": "javascript",
     ".mjs": "javascript",
@@ -33,11 +36,12 @@ def language(path: str) -> str | None:
 def words(name: str, source: bytes) -> bytes | None:
     """A digest that is equal for sources of one language only if they have the same tree; None if it has errors.
 
-    Names stay: which of them are local is known for Python alone.
+    Local names of JavaScript and TypeScript may be any (see `scripts`); those of other languages stay.
     """
     root = Parser(grammar(name)).parse(source).root_node
     if root.has_error:
         return None
+    local = numbers(root) if name in SCRIPTS else {}
     digest = hashlib.sha256()
     cursor = root.walk()
     entering = True
@@ -47,7 +51,8 @@ def words(name: str, source: bytes) -> bytes | None:
         if entering and node.type not in _COMMENTS:
             digest.update(b"(" + node.type.encode() + b"\0")
             if node.child_count == 0 or node.type in _WHOLE:
-                digest.update(source[node.start_byte : node.end_byte] + b"\0")
+                word = source[node.start_byte : node.end_byte]
+                digest.update((local.get(node.start_byte, word) if node.type == "identifier" else word) + b"\0")
             elif cursor.goto_first_child():
                 continue
             digest.update(b")")

@@ -7,19 +7,16 @@ candidate wins unless it is out-voted. How much each counts was learnt, from iss
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from selection.candidates import Candidate
 from selection.drop import Dropped, drop
 from selection.edits import Edit, edit
-from selection.features import FEATURES, features
+from selection.features import FEATURES, features, outside
 from selection.records import Record
 from selection.scorer import shipped, with_records, with_standing
-
-MOST = 2000  # candidates of one issue: each is compared with each, in half a minute
-_RELATIVE = tuple(FEATURES).index("outside_relative")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +45,7 @@ class Field:
 
 
 def look(candidates: Sequence[Candidate]) -> Field:
-    """Read the candidates of one issue. The result does not depend on their order. Raises ValueError for more than MOST."""
-    if len(candidates) > MOST:
-        raise ValueError(f"{len(candidates)} candidates for one issue are more than {MOST}: leave some systems out")
+    """Read the candidates of one issue. The result does not depend on their order."""
     standing: list[Candidate] = []
     edits: list[Edit] = []
     dropped: list[Dropped] = []
@@ -72,6 +67,10 @@ def rank_static(
 
     records: how often each source was right on other issues than this one. standing: where that is not known, how well each
     agrees with others, from `source_standing`. The result does not depend on the order of `candidates`.
+
+    One more candidate that makes the same change as another, whoever made it, never puts that one behind a candidate that it
+    was ahead of, where neither records nor standing are given and no more than PANEL changes differ; one from the same sample
+    of the same source changes nothing.
     """
     field = candidates if isinstance(candidates, Field) else look(candidates)
     if records:
@@ -80,8 +79,9 @@ def rank_static(
         model, rows = shipped("standing"), with_standing(field.rows, field.sources, standing)
     else:
         model, rows = shipped("alone"), field.rows
+    made = Counter(each.text for each in field.edits)
     ranked = [
-        Ranked(candidate, model.probability(row), _why(row, edit.text, field, records))
+        Ranked(candidate, model.probability(row), _why(row, made[edit.text] - 1, records))
         for candidate, row, edit in zip(field.candidates, rows, field.edits, strict=True)
     ]
     ranked.sort(key=lambda each: (-each.probability, each.candidate.id))
@@ -96,16 +96,18 @@ def source_standing(fields: Iterable[Field]) -> dict[str, float]:
     """
     seen: dict[str, list[float]] = defaultdict(list)
     for each in fields:
-        for source, row in zip(each.sources, each.rows, strict=True):
+        agreed = outside(each.candidates, each.edits)
+        mean = sum(agreed) / max(1, len(agreed))
+        for source, value in zip(each.sources, agreed, strict=True):
             if source is not None:
-                seen[source].append(row[_RELATIVE])
+                seen[source].append(value - mean)
     return {source: sum(values) / len(values) for source, values in seen.items()}
 
 
-def _why(row: Sequence[float], text: str, field: Field, records: Mapping[str, Record] | None) -> str:
+def _why(row: Sequence[float], same: int, records: Mapping[str, Record] | None) -> str:
+    """same: how many others change the same lines."""
     of = dict(zip(FEATURES, row, strict=False))
-    same = sum(each.text == text for each in field.edits) - 1
-    said = [f"{100 * of['outside']:.0f} % of its changed tokens are in the other families' patches on average"]
+    said = [f"{100 * of['agreement']:.0f} % of its changed tokens are in the others' nearest patches on average"]
     if same:
         said.append(f"{same} other{'s change' if same > 1 else ' changes'} the same lines")
     if of["undefined"]:

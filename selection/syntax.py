@@ -26,9 +26,16 @@ def python(source: bytes) -> Program:
 
 def normalised(path: str, source: bytes) -> bytes:
     """A form that is equal for sources of one language only if they are the same program. Raises Unparsable for Python
-    alone: other grammars do not know every dialect, so what they cannot read is compared as it stands."""
+    alone: other grammars do not know every dialect, so what they cannot read, and what has no grammar here, is compared by its
+    lines. White space within these, or before them, means something (YAML, Makefiles, a string); behind them it does not."""
     if path.endswith((".py", ".pyi")):
         return python(source).digest
-    source = source.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")
     name = language(path)
-    return (words(name, source) if name else None) or source
+    found = words(name, source.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")) if name else None
+    return found or _lines(source)
+
+
+def _lines(source: bytes) -> bytes:
+    if b"\0" in source:
+        return source  # no text
+    return b"\n".join(line.rstrip(b" \t\r") for line in source.split(b"\n")).rstrip(b"\n")

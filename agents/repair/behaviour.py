@@ -85,6 +85,7 @@ def _only_functions(candidate: Candidate) -> bool:
     return all(
         change.before is not None
         and change.after is not None
+        and change.new_mode is None
         and change.path.endswith(".py")
         and (rest := _without(names, change.path, change.before)) is not None
         and rest == _without(names, change.path, change.after)

@@ -156,3 +156,25 @@ def test_two_patches_that_agree_with_nobody_are_not_sure_of_themselves(
     directory = write(tmp_path / "patches", {name: patches[name] for name in ("alpha", "gamma")})
     ended = runoff("select", shop, "--issue", ISSUE, "--candidates", directory, "--static", "--json")
     assert json.loads(ended.stdout)["confidence"] < 0.5
+
+
+def test_more_patches_than_are_compared_with_each_other_are_all_ranked_whatever_their_order(
+    shop: Path,  # noqa: F811
+    patches: dict[str, str],
+    tmp_path: Path,
+    runoff: Runoff,
+) -> None:
+    plain = [{"source": f"s{n:03}", "patch": patches["alpha"].replace("* 2", f"* 2 + {n}")} for n in range(401)]
+    odd = {"source": "zz", "patch": patches["alpha"].replace("* 2", "* missing")}  # a name that nothing defines
+    given = [{"instance_id": "i", "model_name_or_path": n["source"], "model_patch": n["patch"]} for n in [*plain, odd]]
+    winners = []
+    for name, order in (("there", given), ("back", given[::-1])):
+        path = tmp_path / f"{name}.json"
+        path.write_text(json.dumps(order))
+        ended = runoff("select", shop, "--issue", ISSUE, "--candidates", path, "--static", "--json")
+        assert ended.returncode == 0, ended.stderr
+        verdict = json.loads(ended.stdout)
+        winners.append(verdict["winner"])
+        assert by_source(verdict)["zz"]["rank"] == len(given)
+        assert "the 400 most frequent of 402 different changes" in verdict["stopped"]
+    assert winners[0] == winners[1]

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from selection import Ballot, Candidate, Change, Count, Outcome, Probe, Provenance, classify, count, decide, drop
 from selection.confidence import UNSHOWN, UNTESTED, confidence, likely, posterior
+from selection.edits import edit
 
 COST = {"wall_s": 1.0, "stages": {}}
 
@@ -24,14 +25,54 @@ def test_candidates_that_cannot_be_right_are_dropped_with_the_reason() -> None:
             candidate("docstring", '"""Doc."""\nx = 1\n'),
             candidate("broken", "x = = 1\n"),
             candidate("test", "x = 2\n", path="tests/test_m.py"),
-            candidate("blank", "a  b\n", before="a b\n", path="notes.txt"),
+            candidate("blank", "a b  \r\n\r\n", before="a b\n", path="notes.txt"),
+            candidate("spaced", "f(1)", before="f( 1 ) // one\n", path="m.js"),
         ]
     )
     reasons = {each.candidate.id: each.reason for each in dropped}
     assert reasons["nothing"] == "it changes nothing"
     assert reasons["test"] == "it changes only tests"
     assert reasons["broken"].startswith("m.py no longer parses")
-    assert all("only comments" in reasons[name] for name in ("comment", "docstring", "blank"))
+    assert all("only comments" in reasons[name] for name in ("comment", "docstring", "blank", "spaced"))
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "after"),
+    [
+        ("conf.yaml", "server:\n  port: 80\nhost: a\n", "server:\n  port: 80\n  host: a\n"),
+        ("Makefile", "all:\n    echo hi\n", "all:\n\techo hi\n"),
+        ("lib.js", 'f(a + " " + b);\n', 'f(a + "  " + b);\n'),
+        ("lib.js", "f(`a b`);\n", "f(`a  b`);\n"),
+        ("page.jsx", "f(<p>a b</p>);\n", "f(<p>a  b</p>);\n"),
+        ("broken.js", 'f(" " {{\n', 'f("  " {{\n'),
+        ("notes.sql", "select 'a b';\n", "select 'a  b';\n"),
+        ("logo.bin", "\0a\r\n", "\0a\n"),
+    ],
+)  # fmt: skip
+def test_white_space_that_means_something_is_a_change(path: str, before: str, after: str) -> None:
+    standing, _ = drop([candidate("c", after, before=before, path=path)])
+    assert [each.id for each in standing] == ["c"]
+    assert len(classify([candidate("a", after, path=path), candidate("b", before, path=path)])) == 2
+
+
+LINES = st.lists(st.sampled_from(["a", " a", "a b", "a  b", "\ta", "", " "]), max_size=6)
+ENDS = st.lists(st.sampled_from(["\n", "\r\n", "  \n", "\t\r\n"]), min_size=6, max_size=6)
+
+
+@given(LINES, ENDS, st.integers(0, 3))
+def test_white_space_behind_a_line_and_behind_the_last_one_means_nothing(
+    lines: list[str], ends: list[str], more: int
+) -> None:
+    plain = "".join(f"{line}\n" for line in lines)
+    other = "".join(line + end for line, end in zip(lines, ends, strict=False)) + "\n" * more
+    assert len(classify([candidate("a", plain, path="m.txt"), candidate("b", other, path="m.txt")])) == 1
+
+
+@given(LINES, LINES)
+def test_other_white_space_tells_lines_apart(one: list[str], other: list[str]) -> None:
+    same = [each.rstrip() for each in one] == [each.rstrip() for each in other]
+    pair = [candidate(name, "\n".join([*lines, "end"]), path="m.txt") for name, lines in (("a", one), ("b", other))]
+    assert (len(classify(pair)) == 1) == same
 
 
 def test_a_new_file_a_deleted_file_and_a_file_that_never_parsed_are_not_dropped() -> None:
@@ -41,6 +82,30 @@ def test_a_new_file_a_deleted_file_and_a_file_that_never_parsed_are_not_dropped(
     standing, dropped = drop([added, deleted, template])
     assert [each.id for each in standing] == ["new", "gone", "template"]
     assert not dropped
+
+
+def test_a_mode_is_a_change_and_tells_programs_apart() -> None:
+    def script(name: str, before: str, mode: str) -> Candidate:
+        change = Change("go.sh", before.encode(), b"echo hello\n", "100644", mode)
+        return Candidate(name, b"", (change,), Provenance("s"))
+
+    only = script("only", "echo hello\n", "100755")
+    standing, dropped = drop([only, script("nothing", "echo hello\n", "100644")])
+    assert [each.id for each in standing] == ["only"]
+    assert [each.reason for each in dropped] == ["it changes nothing"]
+    both, text = script("both", "echo hi\n", "100755"), script("text", "echo hi\n", "100644")
+    assert len(classify([both, text])) == 2
+    assert len({edit(each).key for each in (both, text)}) == len({edit(each).text for each in (both, text)}) == 2
+
+
+def test_a_file_that_had_its_mode_before_and_one_that_becomes_a_link_are_told_by_what_changes() -> None:
+    runnable = Change("go.py", b"x = 1\n", b"x = 2\n", "100755", "100755")
+    plain = Change("go.py", b"x = 1\n", b"x = 2\n")
+    one, other = (Candidate(name, b"", (change,), Provenance("s")) for name, change in (("a", runnable), ("b", plain)))
+    assert len(classify([one, other])) == 1
+    link = Candidate("link", b"", (Change("go.py", b"x = 1\n", b"../away to", "100644", "120000"),), Provenance("s"))
+    standing, _ = drop([link])
+    assert standing == (link,)
 
 
 def test_the_same_program_in_another_form_is_one_class() -> None:

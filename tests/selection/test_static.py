@@ -1,5 +1,6 @@
 """Choosing without running anything."""
 
+import math
 import random
 from dataclasses import replace
 
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 
 from selection import Candidate, Change, Provenance, Record, calibrate, look, rank_static, source_standing
 from selection.edits import changed_blocks, edit
-from selection.features import features, likeness
+from selection.features import AGREEMENTS, features, likeness
+from selection.scorer import MODELS, shipped
 
 BASE = "def f(a, b):\n    if a < b:\n        return a\n    return b\n"
 EDITS = ("<=", ">", ">=", "!=", "==", "is")
@@ -85,9 +87,15 @@ def test_features_are_the_same_with_a_likeness_that_is_known_already() -> None:
         assert features(some, their, part) == features(some, their)
 
 
-def test_too_many_candidates_are_refused_with_the_limit() -> None:
-    with pytest.raises(ValueError, match="2001 candidates for one issue are more than 2000"):
-        rank_static([replace(STRICT, id=str(number)) for number in range(2001)])
+def test_thousands_are_all_ranked_whatever_their_order_and_equal_ones_alike() -> None:
+    crowd = [candidate(f"c{number}", BASE.replace("<", f"< {number % 900} +")) for number in range(2700)]
+    odd = candidate("zz", BASE.replace("return b", "return missing"))
+    ranked = rank_static([*crowd, odd])
+    assert len(ranked) == 2701
+    assert ranked[-1].candidate is odd
+    assert rank_static([odd, *reversed(crowd)]) == ranked
+    likely = {each.candidate.id: each.probability for each in ranked}
+    assert all(likely[f"c{number}"] == likely[f"c{number + 900}"] for number in range(1800))
 
 
 def test_windows_line_ends_a_mark_and_binary_files_are_read() -> None:
@@ -117,6 +125,83 @@ def test_the_ranking_does_not_depend_on_the_order(given_: list[tuple[str, int]],
     shuffle.shuffle(mixed)
     assert rank_static(mixed) == rank_static(candidates)
     assert rank_static(mixed, records=records) == rank_static(candidates, records=records)
+
+
+BODIES = st.lists(
+    st.sampled_from(
+        [
+            "x = a + b",
+            "x = a - b",
+            "if a > b: return a",
+            "return a or b",
+            "return None",
+            "return missing",
+            "a = b",
+            "pass",
+        ]
+    ),
+    min_size=1,
+    max_size=4,
+).map(lambda lines: "def f(a, b):\n" + "".join(f"    {line}\n" for line in lines))
+PROGRAMS = st.one_of(BODIES, BODIES.map(lambda body: body + "X = 1\n"))
+MADE = st.tuples(PROGRAMS, st.integers(0, 3), st.integers(0, 1), st.integers(1, 2))  # family, source in it, sample
+
+
+def _made(name: str, program: str, family: int, source: int, sample: int) -> Candidate:
+    made = Provenance("given", source=f"s{family}{source}", family=f"f{family}", sample=sample)
+    return replace(candidate(name, program), provenance=made)
+
+
+@given(
+    st.lists(MADE, min_size=1, max_size=7), st.integers(0, 4), st.integers(0, 2), st.integers(1, 3), st.integers(0, 6)
+)
+def test_a_copy_never_makes_its_program_lose(
+    given_: list[tuple[str, int, int, int]], family: int, source: int, sample: int, which: int
+) -> None:
+    """Nor does it put any candidate behind one that it was ahead of."""
+    crowd = [_made(f"c{number}", *each) for number, each in enumerate(given_)]
+    copied = crowd[which % len(crowd)]
+    copy = _made("copy", (copied.changes[0].after or b"").decode(), family, source, sample)
+    key = edit(copied).key
+    before = {each.candidate.id: each.probability for each in rank_static(crowd) if each.dropped is None}
+    after = {each.candidate.id: each.probability for each in rank_static([*crowd, copy]) if each.dropped is None}
+    for one in crowd:
+        for other in crowd:
+            if one.id in before and other.id in before and edit(one).key == key != edit(other).key:
+                assert _log_odds(after, one, other) >= _log_odds(before, one, other) - 1e-9
+
+
+def _log_odds(of: dict[str, float], one: Candidate, other: Candidate) -> float:
+    """By how much one is ahead of another."""
+    return math.log(of[one.id] / (1 - of[one.id])) - math.log(of[other.id] / (1 - of[other.id]))
+
+
+@given(st.lists(MADE, min_size=1, max_size=7), st.integers(0, 6), st.sampled_from(["", "# the same\n"]))
+def test_a_copy_from_the_same_sample_of_the_same_source_changes_nothing(
+    given_: list[tuple[str, int, int, int]], which: int, form: str
+) -> None:
+    crowd = [_made(f"c{number}", *each) for number, each in enumerate(given_)]
+    copied = crowd[which % len(crowd)]
+    before = {each.candidate.id: each.probability for each in rank_static(crowd)}
+    change = replace(copied.changes[0], after=(copied.changes[0].after or b"") + form.encode())
+    copy = replace(copied, id="zz", changes=(change,))
+    after = {each.candidate.id: each.probability for each in rank_static([*crowd, copy])}
+    assert after.pop("zz") == after[copied.id]
+    assert form or after == before
+
+
+def test_equal_patches_of_several_samples_of_one_source_are_agreement() -> None:
+    made = Provenance("given", source="s", family="s")
+    samples = [replace(STRICT, id=f"n{n}", provenance=replace(made, sample=n)) for n in (1, 2, 3)]
+    lone = replace(OTHER, id="a", provenance=replace(made, sample=4))
+    assert rank_static([lone, *samples])[0].candidate.id == "n1"
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_no_shipped_weight_of_an_agreement_is_negative(kind: str) -> None:
+    assert all(
+        weight >= 0 for name, weight in zip(MODELS[kind], shipped(kind).weights, strict=True) if name in AGREEMENTS
+    )
 
 
 @given(

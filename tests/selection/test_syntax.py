@@ -2,11 +2,14 @@
 
 import ast
 import keyword
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tree_sitter import Node, Parser
 
+from selection.grammars import grammar
 from selection.syntax import TooDeep, Unparsable, normalised, python
 
 BASE = """
@@ -142,6 +145,127 @@ def test_a_long_program_is_read_and_one_too_deep_for_the_parser_is_not_called_wr
     assert same(chain, chain + "  # more")
     with pytest.raises(TooDeep):
         python(b"x = " + b"-" * 200_000 + b"1")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("function f(a, b) { return a + b }", "function f(x, y) { return x + y }"),
+        ("function f(a) { let b = a; { const c = b; g(c) } }", "function f(b) { let c = b; { const a = c; g(a) } }"),
+        ("const f = a => b => a + b", "const f = x => y => x + y"),
+        ("class A { m(a) { for (const k of a) g(k) } }", "class A { m(k) { for (const a of k) g(a) } }"),
+        ("function f() { var a = 1; return () => a }", "function f() { var b = 1; return () => b }"),
+        ("function f(a) { switch (a) { case 1: let b = a; g(b) } }", "function f(x) { switch (x) { case 1: let y = x; g(y) } }"),
+        ("function f(a: T, b?: U): asserts a is T { g(b) }", "function f(x: T, y?: U): asserts x is T { g(y) }"),
+    ],
+)  # fmt: skip
+def test_local_names_of_scripts_do_not_matter(one: str, other: str) -> None:
+    assert same(one, other, "m.ts")
+    assert same(one, other, "m.js") or ":" in one
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("function f(a, b) { return a + b }", "function f(a, b) { return b + a }"),
+        ("function f(a) { return a + b }", "function f(b) { return b + b }"),
+        ("function f(a) { return {a} }", "function f(b) { return {b} }"),
+        ("function f({a}) { return a }", "function f({b}) { return b }"),
+        ("function f(a, b) { return `${a}` }", "function f(b, a) { return `${a}` }"),
+        ("function f() { const a = () => 1; return a }", "function f() { const b = () => 1; return b }"),
+        ("function f() { let a; a = (function () {}); return a }", "function f() { let b; b = (function () {}); return b }"),
+        ("function f(a) { return eval('a') }", "function f(b) { return eval('a') }"),
+        ("function f(a) { with (o) { return a } }", "function f(b) { with (o) { return b } }"),
+        ("function f(a) { return <a/> }", "function f(b) { return <b/> }"),
+        ("function f(A) { return <A/> }", "function f(a) { return <a/> }"),
+        ("function f() { { let a = 1 } return a }", "function f() { { let b = 1 } return a }"),
+        ("function f(a) { { let a = 1; g(a) } return a }", "function f(a) { { let b = 1; g(a) } return a }"),
+        ("function f(a = x) { var x; return a }", "function f(a = y) { var x; return a }"),
+        ("function f(a) { return function () { g(arguments, a) } }",
+         "function f(arguments) { return function () { g(arguments, arguments) } }"),
+        ("function f() { function a() {} return a }", "function f() { function b() {} return b }"),
+        ("let a = 1", "let b = 1"),
+        ("const o = { [a](a) { return a } }", "const o = { [a](b) { return b } }" .replace("[a]", "[b]")),
+        ("class A { constructor(a) { this.a = a } }", "class A { constructor(b) { this.b = b } }"),
+    ],
+)  # fmt: skip
+def test_other_names_of_scripts_stay(one: str, other: str) -> None:
+    assert not same(one, other, "m.jsx")
+
+
+def test_a_parameter_that_is_a_property_too_keeps_its_name() -> None:
+    assert not same("class A { constructor(private a: T) {} }", "class A { constructor(private b: T) {} }", "m.ts")
+
+
+WORDS = st.sampled_from("abcd")
+STATEMENTS = st.recursive(
+    st.one_of(
+        st.builds("g({}, {});".format, WORDS, WORDS),
+        st.builds("let {} = {};".format, WORDS, WORDS),
+        st.builds("var {} = {};".format, WORDS, WORDS),
+        st.builds("{} = {};".format, WORDS, WORDS),
+    ),
+    lambda inner: st.one_of(
+        st.builds("{{ {} {} }}".format, inner, inner),
+        st.builds("h(({}) => {{ {} {} }});".format, WORDS, inner, inner),
+        st.builds("for (const {} of {}) {{ {} }}".format, WORDS, WORDS, inner),
+    ),
+    max_leaves=5,
+)
+
+
+@given(STATEMENTS, STATEMENTS, WORDS, WORDS, st.permutations("abcd"))
+def test_equal_scripts_resolve_their_names_alike(
+    one: str, other: str, param: str, second: str, names: list[str]
+) -> None:
+    """What is renamed stands for the same declaration: a name that nothing in a function binds is never taken for one that is
+    bound, nor the other way."""
+    swapped = one.translate(str.maketrans("abcd", "".join(names)))
+    left = f"function f({param}) {{ {one} }}"
+    for right in (f"function f({second}) {{ {other} }}", f"function f({param}) {{ {swapped} }}"):
+        if same(left, right, "m.js"):
+            assert resolved(left) == resolved(right)
+
+
+def resolved(source: str) -> list[object]:
+    """The names of a script, each as the place of its declaration among the names, or as it is where it has none."""
+    root = Parser(grammar("javascript")).parse(source.encode()).root_node
+    found: list[object] = []
+    scopes: dict[tuple[int, int], dict[str, int]] = {}
+    names = [node for node in preorder(root) if node.type == "identifier"]
+    for place, node in enumerate(names):
+        scope = declared_in(node)
+        if scope is not None:
+            scopes.setdefault((scope.start_byte, scope.end_byte), {}).setdefault(str(node.text), place)
+    for node in names:
+        at: Node | None = node
+        while at is not None and str(node.text) not in scopes.get((at.start_byte, at.end_byte), {}):
+            at = at.parent
+        found.append(node.text if at is None else scopes[at.start_byte, at.end_byte][str(node.text)])
+    return found
+
+
+def preorder(node: Node) -> Iterator[Node]:
+    yield node
+    for each in node.children:
+        yield from preorder(each)
+
+
+def declared_in(node: Node) -> Node | None:
+    """The node in which a name is bound by what stands there, as ECMAScript has it; for what STATEMENTS holds."""
+    parent = node.parent
+    assert parent is not None
+    if parent.type == "formal_parameters":
+        return parent.parent
+    if parent.type == "for_in_statement" and node == parent.child_by_field_name("left"):
+        return parent
+    if parent.type == "variable_declarator" and node == parent.child_by_field_name("name"):
+        assert parent.parent is not None
+        kind, scope = parent.parent.type, parent.parent.parent
+        while kind == "variable_declaration" and scope and scope.type not in ("function_declaration", "arrow_function"):
+            scope = scope.parent
+        return scope
+    return None
 
 
 @pytest.mark.parametrize(
