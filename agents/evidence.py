@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field, replace
 
 from agents.judged import judging
@@ -35,6 +35,8 @@ from selection import (
 RIVAL = 0.2  # of the best one's probability: who has less can no longer win
 UNSURE = 0.1  # a judge's preference that is nearer to one half than this is none
 EXAMPLE_LIMIT = Limit(1.0, 10.0)
+EXAMPLES_AGAIN = 2  # times that the examples are evaluated again with each candidate
+UNSTEADY = "flaky with this patch: it passed, and failed when it ran again"  # so begins such a ballot's detail
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class Evidence:
     proven: set[str] = field(default_factory=set)  # candidates that were seen to pass every test
     cast: dict[str, dict[str, Ballot]] = field(default_factory=dict)  # class id -> test -> what was seen
     flaky: dict[str, float] = field(default_factory=dict)  # test -> its flakiness, where repetition showed some
+    repeated: set[str] = field(default_factory=set)  # classes whose tests ran again, lest luck wins
     alone: dict[frozenset[str], Set[str]] = field(default_factory=dict)  # tests -> who pass on base without others
     left_out: Set[str] = frozenset()  # tests that no candidate can break, as far as imports tell, and that are not run
     splits: tuple[Split, ...] = ()  # inputs on which candidates differ
@@ -67,6 +70,7 @@ class Evidence:
     unanswered: Question | None = None  # what nobody was asked, though the answer would tell candidates apart
     untested: str = ""  # why no test could be run
     _examples_met: dict[str, list[bool]] = field(default_factory=dict)  # class id -> for each example
+    _unsteady: dict[str, set[int]] = field(default_factory=dict)  # class id -> examples that hold by turns
     _examined: frozenset[str] = frozenset()
 
     def notes(self) -> list[str]:
@@ -99,7 +103,18 @@ class Evidence:
             notes.append(
                 f"tests that failed and then passed with the same patch say nothing: {', '.join(sorted(self.flaky))}"
             )
-        return notes
+        return [*notes, *self._fallen()]
+
+    def _fallen(self) -> Iterator[str]:
+        """What passed and then failed with one and the same candidate."""
+        classes, _ = self.standing()
+        for each in classes:
+            if tests := [name for name, cast in self.cast.get(each.id, {}).items() if cast.detail.startswith(UNSTEADY)]:
+                shown = ", ".join(tests[:3]) + (", …" if len(tests) > 3 else "")
+                yield (
+                    f"with {each.representative.provenance.step}, tests passed and then failed, with nothing changed: the "
+                    f"candidate is flaky, and has failed them: {shown}"
+                )
 
     def standing(self) -> tuple[tuple[EquivalenceClass, ...], tuple[Dropped, ...]]:
         """The candidates as classes, and those that cannot be right."""
@@ -117,7 +132,7 @@ class Evidence:
             self.examples = await self._that_say_what_is_right(session)
         for each in classes:
             if self.examples and each.id not in self._examples_met:
-                self._examples_met[each.id] = await self._met(session, self.examples, each.representative)
+                await self._meet(session, each)
         found = await behaviours(session, self.base, self.coverage, [each.representative for each in classes])
         self.splits = found.splits
         for each in classes:
@@ -131,6 +146,15 @@ class Evidence:
         holds = await self._met(session, told) if told else []
         wrong = {id(each) for each, met in zip(told, holds, strict=True) if met}
         return tuple(each for each in self.examples if id(each) not in wrong)
+
+    async def _meet(self, session: TestSession, of: EquivalenceClass) -> None:
+        """Evaluate the examples with a class, some times: one that holds by turns does not hold."""
+        met = await self._met(session, self.examples, of.representative)
+        unsteady = self._unsteady.setdefault(of.id, set())
+        for _ in range(EXAMPLES_AGAIN):
+            again = await self._met(session, self.examples, of.representative)
+            unsteady |= {place for place, (one, other) in enumerate(zip(met, again, strict=True)) if one != other}
+        self._examples_met[of.id] = [each and place not in unsteady for place, each in enumerate(met)]
 
     async def _met(
         self, session: TestSession, examples: Sequence[Example], candidate: Candidate | None = None
@@ -197,7 +221,8 @@ class Evidence:
                 ballots += [seen[test] for test in tests if test in seen]
             met = self._examples_met.get(each.id, ())
             for place, (example, passed) in enumerate(zip(self.examples, met, strict=False)):
-                ballots.append(Ballot(_name(place, example), each.id, "passed" if passed else "failed"))
+                said = UNSTEADY if place in self._unsteady[each.id] else ""
+                ballots.append(Ballot(_name(place, example), each.id, "passed" if passed else "failed", said))
         return ballots
 
     def is_proven(self, of: EquivalenceClass) -> bool:

@@ -33,6 +33,7 @@ from agents.modelplan import run_model_plan
 from agents.models.account import failed_calls
 from agents.policy import Found, Wave
 from agents.questions import Asker
+from agents.repeat import repeat_winner
 from agents.reproductions import tests_of
 from agents.request import Request
 from agents.runoff import comparisons, questions, restore, written_tests
@@ -175,7 +176,8 @@ async def _until_stopped(work: Awaitable[str], stop: asyncio.Event | None, limit
 
 
 async def _gather_late(live: LiveRun) -> None:
-    """What speaks for candidates that were found just before the search ended, as far as selection's share allows."""
+    """What speaks for candidates that were found just before the search ended, or that the runoff put first, as far as
+    selection's share allows."""
     with contextlib.suppress(LimitExceeded, TimeoutError):
         async with asyncio.timeout(max(0.0, live.ledger.wall_left_s(SELECTION)) if live.ledger.budget.wall_s else None):
             await _gather(live)
@@ -283,11 +285,15 @@ async def _gather(live: LiveRun) -> None:
         return
     evidence = live.evidence
     async with held(live, SELECTION) as stage:
-        await run_suite(live, min(stage.room_s, live.ledger.wall_left_s(SELECTION)))
-        if live.workers:
-            await evidence.gather(live.workers[0])
-            written = [file for candidate in evidence.candidates.values() for file in tests_of(candidate)]
-            await evidence.reproductions.add(live, written, evidence.eligible())
+        fell = True
+        while fell:
+            room_s = min(stage.room_s, live.ledger.wall_left_s(SELECTION))
+            await run_suite(live, room_s)
+            if live.workers:
+                await evidence.gather(live.workers[0])
+                written = [file for candidate in evidence.candidates.values() for file in tests_of(candidate)]
+                await evidence.reproductions.add(live, written, evidence.eligible())
+            fell = await repeat_winner(live, room_s)
 
 
 async def decide(state: State, runtime: Runtime[LiveRun]) -> State:

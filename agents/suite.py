@@ -10,14 +10,15 @@ them. Where the budget does not last for all tests with the best few classes, th
 they import nothing of what any candidate changes, and the Verdict says so.
 
 Regression tests that fail run once more, without those that passed. One that passes then passes and fails by turns with one
-and the same program: it says nothing of any, and the count begins anew without its vote.
+and the same program: it says nothing of any, and the count begins anew without its vote. One that passes and then fails is the
+candidate's fault, which shows when the winner's tests run again (`repeat`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Set
+from collections.abc import AsyncIterator, Mapping, Sequence, Set
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 
@@ -31,6 +32,7 @@ from memory import Journal
 from selection import Ask, Ballot, EquivalenceClass, Lazy, flakiness
 
 CAST = "ballots"  # the Journal's event for ballots; they are in the file store
+REPEATED = "repeated"  # its event for a class whose tests ran again
 FINALISTS = 4  # classes that pass, about which other evidence is gathered: behaviour, others' tests, a judge
 CHEAP_CPU_S = 5.0  # of a suite that takes less on base, no few are tried first
 FIRST = 32  # tests of a class that has run none: those that are likely to fail, for their cost
@@ -60,14 +62,7 @@ async def run_suite(live: LiveRun, room_s: float) -> None:
 def _relate(live: LiveRun, classes: tuple[EquivalenceClass, ...], base: BaseRun, room_s: float) -> Risks:
     """How likely each class fails each test; and which tests are left out, where there is no room for all."""
     evidence = live.evidence
-    changes = {each.id: [c for c in each.representative.changes if c.before != c.after] for each in classes}
-    changed = {name: frozenset(each.path for each in of) for name, of in changes.items()}
-    related = Related(
-        live.imported,
-        added={each.path for of in changes.values() for each in of if each.before is None},
-        executed=evidence.coverage,
-        spawning={test for test in base.tests if base.outcomes[test].spawned},
-    )
+    related, changed = _related_to(live, classes, base)
     whole_s = sum(base.outcomes[test].wall_s for test in base.tests)
     to_come = len(live.request.candidates) or live.settings.trajectories
     evidence.left_out = frozenset()
@@ -77,6 +72,26 @@ def _relate(live: LiveRun, classes: tuple[EquivalenceClass, ...], base: BaseRun,
         unrelated = related.unrelated(everything, base.passing, CheckoutFiles(live.checkout).read)
         evidence.left_out = unrelated - seen
     return {name: related.risks(of, base.tests) for name, of in changed.items()}
+
+
+def _related_to(
+    live: LiveRun, classes: Sequence[EquivalenceClass], base: BaseRun
+) -> tuple[Related, Mapping[str, Set[str]]]:
+    """Which tests are related to what; and the files that each class changes."""
+    changes = {each.id: [c for c in each.representative.changes if c.before != c.after] for each in classes}
+    related = Related(
+        live.imported,
+        added={each.path for of in changes.values() for each in of if each.before is None},
+        executed=live.evidence.coverage,
+        spawning={test for test in base.tests if base.outcomes[test].spawned},
+    )
+    return related, {name: frozenset(each.path for each in of) for name, of in changes.items()}
+
+
+def risks_of(live: LiveRun, of: EquivalenceClass, base: BaseRun) -> Mapping[str, float]:
+    """How likely a class fails each test."""
+    related, changed = _related_to(live, [of], base)
+    return related.risks(changed[of.id], base.tests)
 
 
 async def _count(live: LiveRun, classes: tuple[EquivalenceClass, ...], base: BaseRun, risks: Risks) -> bool:
@@ -94,14 +109,14 @@ async def _count(live: LiveRun, classes: tuple[EquivalenceClass, ...], base: Bas
     ask = plan.next(most=MOST)
     while ask is not None:
         of = by_id[ask.class_id]
-        async with _suite(live, of) as suite:
+        async with suite_on(live, of) as suite:
             while ask is not None and ask.class_id == of.id:
                 ballots = await _run(suite, base, ask, risks[of.id], begun=of.id in evidence.cast)
                 ballots, flaky = await _again(live, suite, base, ballots)
                 evidence.flaky |= flaky
                 cast = [ballot for ballot in ballots if ballot.probe not in flaky]
                 evidence.cast.setdefault(of.id, {}).update({ballot.probe: ballot for ballot in cast})
-                _journal(live, of, cast, flaky)
+                journal_ballots(live, of, cast, flaky)
                 if flaky:
                     return False
                 for ballot in cast:
@@ -113,7 +128,7 @@ async def _count(live: LiveRun, classes: tuple[EquivalenceClass, ...], base: Bas
 
 
 @asynccontextmanager
-async def _suite(live: LiveRun, of: EquivalenceClass) -> AsyncIterator[Suite | str]:
+async def suite_on(live: LiveRun, of: EquivalenceClass) -> AsyncIterator[Suite | str]:
     """The tests on the files of a class; or why none of them can run."""
     assert live.tests is not None
     async with AsyncExitStack() as stack:
@@ -201,7 +216,8 @@ async def _passing(suite: Suite, base: BaseRun, tests: set[str]) -> set[str]:
     return {outcome.unit for outcome in report.outcomes if outcome.passed}
 
 
-def _journal(live: LiveRun, of: EquivalenceClass, cast: list[Ballot], flaky: dict[str, float]) -> None:
+def journal_ballots(live: LiveRun, of: EquivalenceClass, cast: Sequence[Ballot], flaky: Mapping[str, float]) -> None:
+    """Write down what was seen of a class."""
     failed = {ballot.probe: ballot.detail for ballot in cast if ballot.outcome != "passed"}
     digest = live.store.files.put(json.dumps([asdict(ballot) for ballot in cast]).encode())
     live.journal.append(
@@ -211,7 +227,7 @@ def _journal(live: LiveRun, of: EquivalenceClass, cast: list[Ballot], flaky: dic
             "candidate": of.representative.id,
             "run": len(cast),
             "failed": dict(list(failed.items())[:_SHOWN]),
-            "flaky": flaky,
+            "flaky": dict(flaky),
             "ballots": digest,
         },
     )
@@ -220,6 +236,8 @@ def _journal(live: LiveRun, of: EquivalenceClass, cast: list[Ballot], flaky: dic
 def recall_ballots(live: LiveRun) -> None:
     """What earlier processes saw; what they could not see is run again."""
     for event in Journal(live.store, live.id).events():
+        if event.kind == REPEATED:
+            live.evidence.repeated.add(event.data["class"])
         if event.kind == CAST:
             ballots = [Ballot(**each) for each in json.loads(live.store.files.get(event.data["ballots"]))]
             seen = {each.probe: each for each in ballots if each.outcome != "unknown"}

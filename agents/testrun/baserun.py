@@ -57,15 +57,16 @@ class BaseRun:
 
     def limit(self, test: str) -> Limit:
         """What a try may take for a test: tight, since most that exceed it never end."""
-        typical = self._typical(test)
+        typical = self.typical(test)
         return Limit(0.1 + 10 * typical.cpu_s, 5.0 + 10 * typical.wall_s)
 
     def generous_limit(self, test: str) -> Limit:
         """What the verification of a patch may take for a test."""
-        typical = self._typical(test)
+        typical = self.typical(test)
         return Limit(GENEROUS.cpu_s + 20 * typical.cpu_s, GENEROUS.wall_s + 20 * typical.wall_s)
 
-    def _typical(self, test: str) -> Limit:
+    def typical(self, test: str) -> Limit:
+        """What a test takes; one that never ends on base, what the slowest other case of its function takes."""
         outcome = self.outcomes[test]
         if not never_ends(outcome):
             return Limit(outcome.cpu_s, outcome.wall_s)
