@@ -86,8 +86,9 @@ class Evidence:
         if slow := len(self.base.slow):
             notes.append(f"{slow} tests take too long to be run on base; the patch had to pass them all the same")
         if unstable := self.base.unstable:
-            shown = ", ".join(unstable[:3]) + (", …" if len(unstable) > 3 else "")
-            notes.append(f"{len(unstable)} tests failed once and did not fail again, and have no vote: {shown}")
+            notes.append(
+                f"{len(unstable)} tests failed once and did not fail again, and have no vote: {_few(unstable)}"
+            )
         if self.left_out:
             which = f"{len(self.left_out)} of {len(self.base.passing) + len(self.base.failing)} tests"
             notes.append(
@@ -110,10 +111,9 @@ class Evidence:
         classes, _ = self.standing()
         for each in classes:
             if tests := [name for name, cast in self.cast.get(each.id, {}).items() if cast.detail.startswith(UNSTEADY)]:
-                shown = ", ".join(tests[:3]) + (", …" if len(tests) > 3 else "")
                 yield (
                     f"with {each.representative.provenance.step}, tests passed and then failed, with nothing changed: the "
-                    f"candidate is flaky, and has failed them: {shown}"
+                    f"candidate is flaky, and has failed them: {_few(tests)}"
                 )
 
     def standing(self) -> tuple[tuple[EquivalenceClass, ...], tuple[Dropped, ...]]:
@@ -256,12 +256,18 @@ class Evidence:
         return probes, ballots
 
     def _unmended(self, counted: Count) -> list[str]:
-        """Tests that fail on base and with every candidate."""
-        silent = [test for test in self.base.failing if not counted.box.speaks(test)] if self.base else []
-        if not silent:
-            return []
-        shown = ", ".join(silent[:3]) + (", …" if len(silent) > 3 else "")
-        return [f"no vote, since they fail on base and with every patch: {shown}"]
+        """Tests that fail on base and with every candidate, and those of which nobody knows."""
+        box = counted.box
+        silent = [test for test in self.base.failing if not box.speaks(test)] if self.base else []
+        rows = [box.rows[each.of.id] for each in counted.standings if not each.broken] or list(box.rows.values())
+        ran = {test for test in silent if all(test in row and row[test].outcome != "unknown" for row in rows)}
+        said = [f"no vote, since they fail on base and with every patch: {_few([*filter(ran.__contains__, silent)])}"]
+        left = [test for test in silent if test not in ran]
+        return said * bool(ran) + [f"they fail on base, and were not run with every patch: {_few(left)}"] * bool(left)
+
+
+def _few(tests: Sequence[str]) -> str:
+    return ", ".join(tests[:3]) + (", …" if len(tests) > 3 else "")
 
 
 def _name(place: int, example: Example) -> str:

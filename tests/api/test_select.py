@@ -156,3 +156,17 @@ def test_two_patches_that_agree_with_nobody_are_not_sure_of_themselves(
     directory = write(tmp_path / "patches", {name: patches[name] for name in ("alpha", "gamma")})
     ended = runoff("select", shop, "--issue", ISSUE, "--candidates", directory, "--static", "--json")
     assert json.loads(ended.stdout)["confidence"] < 0.5
+
+
+def test_a_budget_that_ends_early_says_so_in_words_and_of_tests_only_what_was_seen(
+    shop: Path,  # noqa: F811
+    patches: dict[str, str],
+    tmp_path: Path,
+    runoff: Runoff,
+) -> None:
+    directory = write(tmp_path / "patches", {"alpha": patches["alpha"]})
+    ended = runoff("select", shop, "--issue", ISSUE, "--candidates", directory, "--budget", "sandbox=0.3s", "--json")
+    verdict = json.loads(ended.stdout)
+    assert "localise: it had to end, with 0." in verdict["stopped"]
+    assert "15 % are set aside for selection" in verdict["stopped"]
+    assert not [note for note in verdict["notes"] if "with every patch" in note]

@@ -1,0 +1,36 @@
+"""What a verdict says of tests is what was seen of them."""
+
+from __future__ import annotations
+
+from agents.evidence import Evidence
+from agents.testrun import BaseRun
+from agents.testrun import Outcome as Ran
+from memory import Bill
+from selection import Ballot, Outcome, classify
+from tests.selection.worlds import candidate
+
+WRONG, GOOD = "test_wrong", "test_good"
+
+
+def notes(**cast: dict[str, Outcome]) -> list[str]:
+    """Of a verdict on some programs, of which these ballots are known."""
+    outcomes = {WRONG: Ran(unit=WRONG, status="failed"), GOOD: Ran(unit=GOOD, status="passed")}
+    evidence = Evidence(base=BaseRun(outcomes, (WRONG,), (GOOD,), (), 0.0))
+    for number, (name, row) in enumerate(cast.items()):
+        made = candidate(name, number + 1)
+        (of,) = classify([made])
+        evidence.candidates[name] = made
+        evidence.cast[of.id] = {test: Ballot(test, of.id, outcome) for test, outcome in row.items()}
+    return evidence.verdict(stopped="enough", bill=Bill({}, 1.0)).notes
+
+
+MENDED_BY_NONE = f"no vote, since they fail on base and with every patch: {WRONG}"
+NOT_RUN = f"they fail on base, and were not run with every patch: {WRONG}"
+
+
+def test_that_a_test_fails_with_every_patch_is_said_only_where_it_ran_with_every_patch() -> None:
+    assert notes(a={WRONG: "failed", GOOD: "passed"}, b={WRONG: "timeout", GOOD: "passed"}) == [MENDED_BY_NONE]
+    assert notes(a={WRONG: "failed", GOOD: "passed"}, b={GOOD: "passed"}) == [NOT_RUN]
+    assert notes(a={GOOD: "passed"}) == [NOT_RUN]
+    assert notes(a={WRONG: "unknown", GOOD: "passed"}) == [NOT_RUN]
+    assert notes(a={WRONG: "failed", GOOD: "passed"}, b={GOOD: "failed"}) == [MENDED_BY_NONE]  # b is out of it
