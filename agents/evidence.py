@@ -35,6 +35,7 @@ from selection import (
 RIVAL = 0.2  # of the best one's probability: who has less can no longer win
 UNSURE = 0.1  # a judge's preference that is nearer to one half than this is none
 EXAMPLE_LIMIT = Limit(1.0, 10.0)
+Stand = tuple[tuple[EquivalenceClass, ...], tuple[Dropped, ...]]
 EXAMPLES_AGAIN = 2  # times that the examples are evaluated again with each candidate
 UNSTEADY = "flaky with this patch: it passed, and failed when it ran again"  # so begins such a ballot's detail
 
@@ -59,6 +60,8 @@ class Evidence:
     proven: set[str] = field(default_factory=set)  # candidates that were seen to pass every test
     cast: dict[str, dict[str, Ballot]] = field(default_factory=dict)  # class id -> test -> what was seen
     flaky: dict[str, float] = field(default_factory=dict)  # test -> its flakiness, where repetition showed some
+    given: int = 0  # patches that were given to choose among
+    cut: bool = False  # classes are left that the budget leaves no room to test
     repeated: set[str] = field(default_factory=set)  # classes whose tests ran again, lest luck wins
     alone: dict[frozenset[str], Set[str]] = field(default_factory=dict)  # tests -> who pass on base without others
     left_out: Set[str] = frozenset()  # tests that no candidate can break, as far as imports tell, and that are not run
@@ -72,6 +75,7 @@ class Evidence:
     _examples_met: dict[str, list[bool]] = field(default_factory=dict)  # class id -> for each example
     _unsteady: dict[str, set[int]] = field(default_factory=dict)  # class id -> examples that hold by turns
     _examined: frozenset[str] = frozenset()
+    _stood: tuple[tuple[Candidate, ...], Stand] = ((), ((), ()))  # the candidates as they last were, and as classes
 
     def notes(self) -> list[str]:
         """What a reader of the verdict must know of the tests."""
@@ -106,6 +110,23 @@ class Evidence:
             )
         return [*notes, *self._fallen()]
 
+    def _left(self) -> list[str]:
+        """What the budget did not last for."""
+        notes = []
+        if len(self.candidates) < self.given:
+            notes.append(
+                f"only the first {len(self.candidates)} of the {self.given} patches were looked at: the budget lasts no longer; "
+                f"--budget candidates={self.given} (and a longer wall) looks at all of them"
+            )
+        if self.cut and self.base is not None:
+            classes, _ = self.standing()
+            if untested := sum(not self.cast.get(each.id) and not self.is_proven(each) for each in classes):
+                notes.append(
+                    f"{untested} of {len(classes)} programs were not tested: the budget does not last for all, and those that "
+                    "look the likeliest come first"
+                )
+        return notes
+
     def _fallen(self) -> Iterator[str]:
         """What passed and then failed with one and the same candidate."""
         classes, _ = self.standing()
@@ -116,10 +137,15 @@ class Evidence:
                     f"candidate is flaky, and has failed them: {_few(tests)}"
                 )
 
-    def standing(self) -> tuple[tuple[EquivalenceClass, ...], tuple[Dropped, ...]]:
+    def standing(self) -> Stand:
         """The candidates as classes, and those that cannot be right."""
-        survivors, dropped = drop(self.candidates.values())
-        return classify(survivors), dropped
+        known = tuple(self.candidates.values())
+        if len(known) != len(self._stood[0]) or any(
+            one is not other for one, other in zip(known, self._stood[0], strict=True)
+        ):
+            survivors, dropped = drop(known)
+            self._stood = known, (classify(survivors), dropped)
+        return self._stood[1]
 
     async def gather(self, session: TestSession) -> None:
         """Let the documented examples vote on classes that are new and break nothing, and compare how these behave."""
@@ -188,7 +214,7 @@ class Evidence:
         counted = self.counted()
         cost = {"wall_s": round(bill.wall_s, 3), "stages": {name: asdict(each) for name, each in bill.stages.items()}}
         more = self._unmended(counted) if counted.standings else []
-        return decide(counted, dropped, stopped=stopped, cost=cost, notes=[*self.notes(), *more, *notes])
+        return decide(counted, dropped, stopped=stopped, cost=cost, notes=[*self._left(), *self.notes(), *more, *notes])
 
     def votes(self, classes: Sequence[EquivalenceClass]) -> tuple[list[Probe], list[Ballot]]:
         """Everything that may vote, and what is known of these classes."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 from agents.changes import changes_of
 from agents.policy import Found, Tried, Wave
 from agents.repair.diff import patch_id
-from selection import Candidate, Offer, Provenance, rank_static
+from selection import Candidate, Change, Offer, Provenance, rank_static
 from workspaces import Checkout, PatchError
 
 MOST_RANKED = 400  # candidates that are compared with each other
@@ -27,6 +27,7 @@ class GivenCandidates:
         self._patches = patches
         self._checkout = checkout
         self.drawn = drawn
+        self._applied: dict[bytes, tuple[Change, ...] | str] = {}
 
     @property
     def ended(self) -> str:
@@ -37,27 +38,48 @@ class GivenCandidates:
         return (Offer("sample", "given", most=left),) if left > 0 else ()
 
     async def wave(self, asked: Wave, *, wall_s: float) -> AsyncGenerator[Found | Tried]:
-        """Read patches in their order, compare them with each other, and hand all of them over."""
+        """Read patches in their order, compare them with each other, and hand all of them over. Equal patches are applied
+        once."""
         end = time.monotonic() + wall_s
         wanted = self._patches[self.drawn : self.drawn + max(1, asked.executions)]
         read: list[Candidate] = []
-        for given in wanted:
-            read.append(await asyncio.to_thread(read_candidate, self._checkout, *given))
+        for source, sample, patch in wanted:
+            if patch not in self._applied:
+                self._applied[patch] = await asyncio.to_thread(_applied, self._checkout, patch)
+            read.append(_candidate(source, sample, patch, self._applied[patch]))
             if time.monotonic() > end and len(wanted) > MOST_RANKED:
                 break
-        ranked = await asyncio.to_thread(rank_static, read[:MOST_RANKED])
-        likely = {each.candidate.id: each.probability for each in ranked if each.dropped is None}
+        likely = await asyncio.to_thread(_likely, read)
         for candidate in read:
             self.drawn += 1
             yield Found(self.drawn, replace(candidate, probability=likely.get(candidate.id)), 1)
 
 
+def _likely(candidates: Sequence[Candidate]) -> dict[str, float]:
+    """How likely each is right. Of more than MOST_RANKED, each is compared with so many others, from all over the order in
+    which they were given: each with each takes the square of the time."""
+    parts = -(-len(candidates) // MOST_RANKED)
+    ranked = (each for part in range(parts) for each in rank_static(candidates[part::parts]))
+    return {each.candidate.id: each.probability for each in ranked if each.dropped is None}
+
+
 def read_candidate(checkout: Checkout, source: str, sample: int, patch: bytes) -> Candidate:
     """A candidate of a patch; one that does not apply says so, and will be dropped for it."""
+    return _candidate(source, sample, patch, _applied(checkout, patch))
+
+
+def _applied(checkout: Checkout, patch: bytes) -> tuple[Change, ...] | str:
+    """What a patch changes, or why it does not apply."""
+    try:
+        return changes_of(checkout, patch) if patch.strip() else ()
+    except PatchError as error:
+        return " ".join(str(error).split())[:500]
+
+
+def _candidate(source: str, sample: int, patch: bytes, applied: tuple[Change, ...] | str) -> Candidate:
     which = f"patch {sample} of {source}" if sample > 1 else f"the patch of {source}"
     provenance = Provenance("given", which, source=source, family=source)
     name = patch_id(f"{source}\0{sample}\0".encode() + patch)
-    try:
-        return Candidate(name, patch, changes_of(checkout, patch) if patch.strip() else (), provenance)
-    except PatchError as error:
-        return Candidate(name, patch, (), provenance, misfit=" ".join(str(error).split())[:500])
+    if isinstance(applied, str):
+        return Candidate(name, patch, (), provenance, misfit=applied)
+    return Candidate(name, patch, applied, provenance)

@@ -22,7 +22,7 @@ from typing import Any, TypedDict
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
-from agents.allocate import first_wave, next_wave
+from agents.allocate import first_wave, next_wave, used_up
 from agents.changes import changes_of
 from agents.checkpoints import checkpoints
 from agents.evidence import Evidence
@@ -276,8 +276,17 @@ async def wave(state: State, runtime: Runtime[LiveRun]) -> State:
 
 async def ballots(state: State, runtime: Runtime[LiveRun]) -> State:
     """Let tests and documented examples vote, and compare behaviours, where there are new classes."""
-    await _gather(runtime.context)
+    live = runtime.context
+    if not (live.request.candidates and await _reads_on(live)):
+        await _gather(live)
     return {}
+
+
+async def _reads_on(live: LiveRun) -> bool:
+    """Given patches are read before the first is tested, so that the likeliest are; but for no more than half of the time."""
+    assert live.policy is not None
+    in_time = live.ledger.wall_left_s(SEARCH) > live.ledger.budget.limit("wall_s") / 2
+    return (in_time or live.ledger.budget.wall_s is None) and bool(live.policy.offers()) and await used_up(live) is None
 
 
 async def _gather(live: LiveRun) -> None:

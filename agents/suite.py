@@ -34,6 +34,7 @@ from selection import Ask, Ballot, EquivalenceClass, Lazy, flakiness
 CAST = "ballots"  # the Journal's event for ballots; they are in the file store
 REPEATED = "repeated"  # its event for a class whose tests ran again
 FINALISTS = 4  # classes that pass, about which other evidence is gathered: behaviour, others' tests, a judge
+AT_ONCE = 100  # classes whose bounds are compared: it takes the time of each for each that is tested
 CHEAP_CPU_S = 5.0  # of a suite that takes less on base, no few are tried first
 FIRST = 32  # tests of a class that has run none: those that are likely to fail, for their cost
 ROOM = 0.5  # of what selection has left, for all tests with the finalists; the rest is for classes that fail, and for asking
@@ -48,15 +49,32 @@ async def run_suite(live: LiveRun, room_s: float) -> None:
     if evidence.base is None or all(evidence.is_proven(each) for each in classes):
         return
     risks = await asyncio.to_thread(_relate, live, classes, evidence.base, room_s)
-    eligible: tuple[EquivalenceClass, ...] = ()
-    left = classes
+    evidence.cut = True
+    for some in by_looks(classes):
+        await _finalists(live, some, evidence.base, risks)
+        if len(evidence.eligible()) >= FINALISTS and (evidence.counted().shown or not evidence.base.failing):
+            break  # the others look less likely
+    evidence.cut = False
+
+
+def by_looks(classes: Sequence[EquivalenceClass]) -> Sequence[tuple[EquivalenceClass, ...]]:
+    """The classes, the likeliest first, as many at once as can be weighed against each other in little time."""
+    if len(classes) <= AT_ONCE:
+        return [tuple(classes)]
+    ranked = sorted(classes, key=lambda each: (-(each.probability or 0.0), -len(each.members)))
+    return [tuple(ranked[start : start + AT_ONCE]) for start in range(0, len(ranked), AT_ONCE)]
+
+
+async def _finalists(live: LiveRun, classes: tuple[EquivalenceClass, ...], base: BaseRun, risks: Risks) -> None:
+    """Test classes until no ballot can change which of them are the best FINALISTS."""
+    ids, eligible, left = {each.id for each in classes}, set[str](), classes
     while left and len(eligible) < FINALISTS:
-        while not await _count(live, left, evidence.base, risks):
+        while not await _count(live, left, base, risks):
             pass
-        before, eligible = eligible, evidence.eligible()
+        before, eligible = eligible, {each.id for each in live.evidence.eligible()} & ids
         if len(eligible) == len(before):
             break  # no other can pass
-        left = tuple(each for each in classes if each not in eligible)
+        left = tuple(each for each in classes if each.id not in eligible)
 
 
 def _relate(live: LiveRun, classes: tuple[EquivalenceClass, ...], base: BaseRun, room_s: float) -> Risks:
@@ -71,12 +89,13 @@ def _relate(live: LiveRun, classes: tuple[EquivalenceClass, ...], base: BaseRun,
         seen = frozenset[str]().union(*evidence.cast.values())
         unrelated = related.unrelated(everything, base.passing, CheckoutFiles(live.checkout).read)
         evidence.left_out = unrelated - seen
-    return {name: related.risks(of, base.tests) for name, of in changed.items()}
+    by_files = {of: related.risks(of, base.tests) for of in set(changed.values())}
+    return {name: by_files[of] for name, of in changed.items()}
 
 
 def _related_to(
     live: LiveRun, classes: Sequence[EquivalenceClass], base: BaseRun
-) -> tuple[Related, Mapping[str, Set[str]]]:
+) -> tuple[Related, Mapping[str, frozenset[str]]]:
     """Which tests are related to what; and the files that each class changes."""
     changes = {each.id: [c for c in each.representative.changes if c.before != c.after] for each in classes}
     related = Related(

@@ -12,10 +12,10 @@ from tests.selection.worlds import candidate
 WRONG, GOOD = "test_wrong", "test_good"
 
 
-def notes(**cast: dict[str, Outcome]) -> list[str]:
+def notes(*, cut: bool = False, **cast: dict[str, Outcome]) -> list[str]:
     """Of a verdict on some programs, of which these ballots are known."""
     outcomes = {WRONG: Ran(unit=WRONG, status="failed"), GOOD: Ran(unit=GOOD, status="passed")}
-    evidence = Evidence(base=BaseRun(outcomes, (WRONG,), (GOOD,), (), 0.0))
+    evidence = Evidence(base=BaseRun(outcomes, (WRONG,), (GOOD,), (), 0.0), cut=cut)
     for number, (name, row) in enumerate(cast.items()):
         made = candidate(name, number + 1)
         (of,) = classify([made])
@@ -34,3 +34,9 @@ def test_that_a_test_fails_with_every_patch_is_said_only_where_it_ran_with_every
     assert notes(a={GOOD: "passed"}) == [NOT_RUN]
     assert notes(a={WRONG: "unknown", GOOD: "passed"}) == [NOT_RUN]
     assert notes(a={WRONG: "failed", GOOD: "passed"}, b={GOOD: "failed"}) == [MENDED_BY_NONE]  # b is out of it
+
+
+def test_programs_that_the_budget_left_no_room_for_are_counted() -> None:
+    said = "1 of 2 programs were not tested: the budget does not last for all, and those that look the likeliest come first"
+    assert notes(cut=True, a={WRONG: "passed", GOOD: "passed"}, b={}) == [said]
+    assert notes(cut=False, a={WRONG: "passed", GOOD: "passed"}, b={}) == []
