@@ -20,13 +20,14 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence, Set
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from agents.errors import HarnessFailed, UnusableTests
 from agents.live import LiveRun
 from agents.localise import CheckoutFiles
 from agents.related import CLOSE, NEAR, Related
 from agents.testrun import BaseRun, Outcome, RunReport
+from agents.testrun.baserun import never_ends
 from agents.verification import Suite
 from memory import Journal
 from selection import Ask, Ballot, EquivalenceClass, Lazy, flakiness
@@ -161,7 +162,9 @@ async def suite_on(live: LiveRun, of: EquivalenceClass) -> AsyncIterator[Suite |
 async def _run(suite: Suite | str, base: BaseRun, ask: Ask, risks: Mapping[str, float], *, begun: bool) -> list[Ballot]:
     """Ballots of an Ask, one at least: of a large suite a few for a class that has not begun; then those of which a failure
     does not end it; then up to the first failure those that are closely related to what it changes, then the rest. The
-    tests keep their order, for they may lean on earlier ones."""
+    tests keep their order, for they may lean on earlier ones. One that hangs on base waits until no other is left."""
+    quick = tuple(test for test in ask.probes if not never_ends(base.outcomes[test]))
+    ask = replace(ask, probes=quick, ends=ask.ends & set(quick)) if quick else ask
     if isinstance(suite, str):
         return [Ballot(test, ask.class_id, "error", _line(suite)) for test in ask.probes]
     dear = sum(base.outcomes[test].cpu_s for test in ask.probes) >= CHEAP_CPU_S

@@ -40,3 +40,18 @@ def test_programs_that_the_budget_left_no_room_for_are_counted() -> None:
     said = "1 of 2 programs were not tested: the budget does not last for all, and those that look the likeliest come first"
     assert notes(cut=True, a={WRONG: "passed", GOOD: "passed"}, b={}) == [said]
     assert notes(cut=False, a={WRONG: "passed", GOOD: "passed"}, b={}) == []
+
+
+def test_a_test_that_hangs_on_base_is_not_waited_for_as_long_as_one_that_ends() -> None:
+    """What it takes when it is mended, the others tell."""
+
+    def limits(seconds: float) -> tuple[float, float]:
+        outcomes = {
+            WRONG: Ran(unit=WRONG, status="failed", timed_out=True, wall_s=30.0),
+            GOOD: Ran(unit=GOOD, status="passed", wall_s=seconds),
+        }
+        base = BaseRun(outcomes, (WRONG,), (GOOD,), (), 0.0)
+        return base.generous_limit(WRONG).wall_s, base.generous_limit(GOOD).wall_s
+
+    assert limits(0.5) == (30.0, 70.0)
+    assert limits(5.0) == (60.0, 160.0)

@@ -170,3 +170,15 @@ def test_a_budget_that_ends_early_says_so_in_words_and_of_tests_only_what_was_se
     assert "localise: it had to end, with 0." in verdict["stopped"]
     assert "15 % are set aside for selection" in verdict["stopped"]
     assert not [note for note in verdict["notes"] if "with every patch" in note]
+
+
+def test_a_test_that_hangs_on_base_is_not_run_with_a_patch_that_breaks_another(
+    repo: Path, tmp_path: Path, runoff: Runoff
+) -> None:
+    says = "from halves import half\n\n\ndef test_waiting():\n    assert half(4) == 2, 'timed out'\n\n\n"
+    (repo / "tests" / "test_halves.py").write_text(says + "def test_nothing():\n    assert half(0) == 0\n")
+    commit(repo)
+    patches = {name: diff(repo, halves_py=f"def half(number):\n    return number {name}\n") for name in ("- 1", "- 2")}
+    directory = write(tmp_path / "patches", {"a": patches["- 1"], "b": patches["- 2"]})
+    ended = runoff("select", repo, "--issue", "it waits", "--candidates", directory, "--json")
+    assert {ballot["probe"] for ballot in json.loads(ended.stdout)["ballots"]} == {"tests/test_halves.py::test_nothing"}
