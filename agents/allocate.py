@@ -164,5 +164,6 @@ async def used_up(live: LiveRun) -> str | None:
             return f"the budget is used up ({limit}; what is left does not pay for another answer of the model)"
     least = EXECUTIONS if live.request.repairs else 1
     if await live.ledger.left("candidates", SEARCH) < least:
-        return f"the budget is used up (candidates={budget.candidates}; a try and its verification take {EXECUTIONS})"
+        more = f"; a try and its verification take {EXECUTIONS}" if live.request.repairs else ""
+        return f"the budget is used up (candidates={budget.candidates}{more})"
     return None

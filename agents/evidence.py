@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field, replace
 
 from agents.judged import judging, script_of
@@ -36,6 +36,9 @@ from selection import (
 RIVAL = 0.2  # of the best one's probability: who has less can no longer win
 UNSURE = 0.1  # a judge's preference that is nearer to one half than this is none
 EXAMPLE_LIMIT = Limit(1.0, 10.0)
+Stand = tuple[tuple[EquivalenceClass, ...], tuple[Dropped, ...]]
+EXAMPLES_AGAIN = 2  # times that the examples are evaluated again with each candidate
+UNSTEADY = "flaky with this patch: it passed, and failed when it ran again"  # so begins such a ballot's detail
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,9 @@ class Evidence:
     proven: set[str] = field(default_factory=set)  # candidates that were seen to pass every test
     cast: dict[str, dict[str, Ballot]] = field(default_factory=dict)  # class id -> test -> what was seen
     flaky: dict[str, float] = field(default_factory=dict)  # test -> its flakiness, where repetition showed some
+    given: int = 0  # patches that were given to choose among
+    cut: bool = False  # classes are left that the budget leaves no room to test
+    repeated: set[str] = field(default_factory=set)  # classes whose tests ran again, lest luck wins
     alone: dict[frozenset[str], Set[str]] = field(default_factory=dict)  # tests -> who pass on base without others
     left_out: Set[str] = frozenset()  # tests that no candidate can break, as far as imports tell, and that are not run
     splits: tuple[Split, ...] = ()  # inputs on which candidates differ
@@ -69,7 +75,9 @@ class Evidence:
     untested: str = ""  # why no test could be run
     command: str = ""  # what tests them, where that was said
     _examples_met: dict[str, list[bool]] = field(default_factory=dict)  # class id -> for each example
+    _unsteady: dict[str, set[int]] = field(default_factory=dict)  # class id -> examples that hold by turns
     _examined: frozenset[str] = frozenset()
+    _stood: tuple[tuple[Candidate, ...], Stand] = ((), ((), ()))  # the candidates as they last were, and as classes
 
     def notes(self) -> list[str]:
         """What a reader of the verdict must know of the tests."""
@@ -84,8 +92,9 @@ class Evidence:
         if slow := len(self.base.slow):
             notes.append(f"{slow} tests take too long to be run on base; the patch had to pass them all the same")
         if unstable := self.base.unstable:
-            shown = ", ".join(unstable[:3]) + (", …" if len(unstable) > 3 else "")
-            notes.append(f"{len(unstable)} tests failed once and did not fail again, and have no vote: {shown}")
+            notes.append(
+                f"{len(unstable)} tests failed once and did not fail again, and have no vote: {_few(unstable)}"
+            )
         if self.left_out:
             which = f"{len(self.left_out)} of {len(self.base.passing) + len(self.base.failing)} tests"
             notes.append(
@@ -102,12 +111,44 @@ class Evidence:
             notes.append(
                 f"tests that failed and then passed with the same patch say nothing: {', '.join(sorted(self.flaky))}"
             )
+        return [*notes, *self._fallen()]
+
+    def _left(self) -> list[str]:
+        """What the budget did not last for."""
+        notes = []
+        if len(self.candidates) < self.given:
+            notes.append(
+                f"only the first {len(self.candidates)} of the {self.given} patches were looked at: the budget lasts no longer; "
+                f"--budget candidates={self.given} (and a longer wall) looks at all of them"
+            )
+        if self.cut and self.base is not None:
+            classes, _ = self.standing()
+            if untested := sum(not self.cast.get(each.id) and not self.is_proven(each) for each in classes):
+                notes.append(
+                    f"{untested} of {len(classes)} programs were not tested: the budget does not last for all, and those that "
+                    "look the likeliest come first"
+                )
         return notes
 
-    def standing(self) -> tuple[tuple[EquivalenceClass, ...], tuple[Dropped, ...]]:
+    def _fallen(self) -> Iterator[str]:
+        """What passed and then failed with one and the same candidate."""
+        classes, _ = self.standing()
+        for each in classes:
+            if tests := [name for name, cast in self.cast.get(each.id, {}).items() if cast.detail.startswith(UNSTEADY)]:
+                yield (
+                    f"with {each.representative.provenance.step}, tests passed and then failed, with nothing changed: the "
+                    f"candidate is flaky, and has failed them: {_few(tests)}"
+                )
+
+    def standing(self) -> Stand:
         """The candidates as classes, and those that cannot be right."""
-        survivors, dropped = drop(self.candidates.values())
-        return classify(survivors), dropped
+        known = tuple(self.candidates.values())
+        if len(known) != len(self._stood[0]) or any(
+            one is not other for one, other in zip(known, self._stood[0], strict=True)
+        ):
+            survivors, dropped = drop(known)
+            self._stood = known, (classify(survivors), dropped)
+        return self._stood[1]
 
     async def gather(self, session: TestSession) -> None:
         """Let the documented examples vote on classes that are new and break nothing, and compare how these behave."""
@@ -120,7 +161,7 @@ class Evidence:
             self.examples = await self._that_say_what_is_right(session)
         for each in classes:
             if self.examples and each.id not in self._examples_met:
-                self._examples_met[each.id] = await self._met(session, self.examples, each.representative)
+                await self._meet(session, each)
         found = await behaviours(session, self.base, self.coverage, [each.representative for each in classes])
         self.splits = found.splits
         for each in classes:
@@ -134,6 +175,15 @@ class Evidence:
         holds = await self._met(session, told) if told else []
         wrong = {id(each) for each, met in zip(told, holds, strict=True) if met}
         return tuple(each for each in self.examples if id(each) not in wrong)
+
+    async def _meet(self, session: TestSession, of: EquivalenceClass) -> None:
+        """Evaluate the examples with a class, some times: one that holds by turns does not hold."""
+        met = await self._met(session, self.examples, of.representative)
+        unsteady = self._unsteady.setdefault(of.id, set())
+        for _ in range(EXAMPLES_AGAIN):
+            again = await self._met(session, self.examples, of.representative)
+            unsteady |= {place for place, (one, other) in enumerate(zip(met, again, strict=True)) if one != other}
+        self._examples_met[of.id] = [each and place not in unsteady for place, each in enumerate(met)]
 
     async def _met(
         self, session: TestSession, examples: Sequence[Example], candidate: Candidate | None = None
@@ -167,7 +217,7 @@ class Evidence:
         counted = self.counted()
         cost = {"wall_s": round(bill.wall_s, 3), "stages": {name: asdict(each) for name, each in bill.stages.items()}}
         more = self._unmended(counted) if counted.standings else []
-        return decide(counted, dropped, stopped=stopped, cost=cost, notes=[*self.notes(), *more, *notes])
+        return decide(counted, dropped, stopped=stopped, cost=cost, notes=[*self._left(), *self.notes(), *more, *notes])
 
     def votes(self, classes: Sequence[EquivalenceClass]) -> tuple[list[Probe], list[Ballot]]:
         """Everything that may vote, and what is known of these classes."""
@@ -200,7 +250,8 @@ class Evidence:
                 ballots += [seen[test] for test in tests if test in seen]
             met = self._examples_met.get(each.id, ())
             for place, (example, passed) in enumerate(zip(self.examples, met, strict=False)):
-                ballots.append(Ballot(_name(place, example), each.id, "passed" if passed else "failed"))
+                said = UNSTEADY if place in self._unsteady[each.id] else ""
+                ballots.append(Ballot(_name(place, example), each.id, "passed" if passed else "failed", said))
         return ballots
 
     def is_proven(self, of: EquivalenceClass) -> bool:
@@ -234,12 +285,18 @@ class Evidence:
         return probes, ballots
 
     def _unmended(self, counted: Count) -> list[str]:
-        """Tests that fail on base and with every candidate."""
-        silent = [test for test in self.base.failing if not counted.box.speaks(test)] if self.base else []
-        if not silent:
-            return []
-        shown = ", ".join(silent[:3]) + (", …" if len(silent) > 3 else "")
-        return [f"no vote, since they fail on base and with every patch: {shown}"]
+        """Tests that fail on base and with every candidate, and those of which nobody knows."""
+        box = counted.box
+        silent = [test for test in self.base.failing if not box.speaks(test)] if self.base else []
+        rows = [box.rows[each.of.id] for each in counted.standings if not each.broken] or list(box.rows.values())
+        ran = {test for test in silent if all(test in row and row[test].outcome != "unknown" for row in rows)}
+        said = [f"no vote, since they fail on base and with every patch: {_few([*filter(ran.__contains__, silent)])}"]
+        left = [test for test in silent if test not in ran]
+        return said * bool(ran) + [f"they fail on base, and were not run with every patch: {_few(left)}"] * bool(left)
+
+
+def _few(tests: Sequence[str]) -> str:
+    return ", ".join(tests[:3]) + (", …" if len(tests) > 3 else "")
 
 
 def _name(place: int, example: Example) -> str:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from agents.changes import changes_of
 from agents.policy import Found, Tried, Wave
 from agents.repair.diff import patch_id
-from selection import MOST_COMPARED, Candidate, Offer, Provenance, look, rank_static
+from selection import MOST_COMPARED, Candidate, Change, Offer, Provenance, look, rank_static
 from workspaces import Checkout, PatchError
 
 MOST_AT_ONCE = 400  # patches that are read before the clock is looked at
@@ -29,6 +29,7 @@ class GivenCandidates:
         self.drawn = drawn
         self._read: list[Candidate] = []
         self._changes = 0  # different ones
+        self._applied: dict[bytes, tuple[Change, ...] | str] = {}
 
     @property
     def ended(self) -> str:
@@ -42,12 +43,14 @@ class GivenCandidates:
         return (Offer("sample", "given", most=left),) if left > 0 else ()
 
     async def wave(self, asked: Wave, *, wall_s: float) -> AsyncGenerator[Found | Tried]:
-        """Read patches in their order, rank all that were read so far, and hand the new ones over."""
+        """Read patches in their order, equal ones once, rank all that were read so far, and hand the new ones over."""
         end = time.monotonic() + wall_s
         until = min(len(self._patches), self.drawn + max(1, asked.executions))
         while len(self._read) < until:
-            given = self._patches[len(self._read)]
-            self._read.append(await asyncio.to_thread(read_candidate, self._checkout, *given))
+            source, sample, patch = self._patches[len(self._read)]
+            if patch not in self._applied:
+                self._applied[patch] = await asyncio.to_thread(_applied, self._checkout, patch)
+            self._read.append(_candidate(source, sample, patch, self._applied[patch]))
             if time.monotonic() > end and len(self._read) > self.drawn and until - self.drawn > MOST_AT_ONCE:
                 break
         likely = await asyncio.to_thread(self._rank)
@@ -64,10 +67,21 @@ class GivenCandidates:
 
 def read_candidate(checkout: Checkout, source: str, sample: int, patch: bytes) -> Candidate:
     """A candidate of a patch; one that does not apply says so, and will be dropped for it."""
+    return _candidate(source, sample, patch, _applied(checkout, patch))
+
+
+def _applied(checkout: Checkout, patch: bytes) -> tuple[Change, ...] | str:
+    """What a patch changes, or why it does not apply."""
+    try:
+        return changes_of(checkout, patch) if patch.strip() else ()
+    except PatchError as error:
+        return " ".join(str(error).split())[:500]
+
+
+def _candidate(source: str, sample: int, patch: bytes, applied: tuple[Change, ...] | str) -> Candidate:
     which = f"patch {sample} of {source}" if sample > 1 else f"the patch of {source}"
     provenance = Provenance("given", which, source=source, family=source, sample=sample)
     name = patch_id(f"{source}\0{sample}\0".encode() + patch)
-    try:
-        return Candidate(name, patch, changes_of(checkout, patch) if patch.strip() else (), provenance)
-    except PatchError as error:
-        return Candidate(name, patch, (), provenance, misfit=" ".join(str(error).split())[:500])
+    if isinstance(applied, str):
+        return Candidate(name, patch, (), provenance, misfit=applied)
+    return Candidate(name, patch, applied, provenance)

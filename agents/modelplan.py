@@ -189,6 +189,7 @@ class _Tools:
         assert live.checkout is not None
         if live.request.static:
             live.evidence.untested = "nothing was run: the patches were only compared with each other"
+        live.evidence.given = len(live.request.candidates)
         patches = [(each.source, each.sample, live.store.files.get(each.patch)) for each in live.request.candidates]
         return GivenCandidates(patches, live.checkout, drawn=tried)
 

@@ -1,7 +1,8 @@
 """Patches that other systems made: files in git's format, or predictions in the format of SWE-bench.
 
 A prediction is a JSON object with `instance_id`, `model_patch` and, for its source, `model_name_or_path`; a file holds one
-a line (.jsonl), or all of them in a list or an object by instance (.json). What else such an object holds is not read.
+a line (.jsonl), or all of them in a list or an object by instance (.json). What else such an object holds is not read. What
+names no source has that of its file: its name, or its path in the directory that was given, without the suffix.
 """
 
 from __future__ import annotations
@@ -86,40 +87,49 @@ def _whole(patch: bytes) -> bytes:
 def _of_place(place: Path) -> Iterator[Prediction]:
     try:
         if place.is_dir():
-            files = sorted(each for each in place.iterdir() if each.suffix in (*PATCHES, *PREDICTIONS))
+            files = _below(place)
             if not files:
                 raise BadCandidates(f"{place} holds no .diff, .patch, .jsonl or .json file")
-            for each in files:
-                yield from _of_file(each)
+            for name in files:
+                yield from _of_file(place / name, str(name.with_suffix("")))
         else:
-            yield from _of_file(place)
+            yield from _of_file(place, place.stem)
     except OSError as error:
         raise BadCandidates(f"{error.filename or place} cannot be read: {error.strerror}") from error
 
 
-def _of_file(path: Path) -> Iterator[Prediction]:
+def _below(directory: Path) -> list[Path]:
+    """The files of patches and predictions in a directory and the folders in it, but for hidden ones."""
+    found = (each.relative_to(directory) for each in directory.rglob("*") if each.suffix in (*PATCHES, *PREDICTIONS))
+    return sorted(
+        each for each in found if (directory / each).is_file() and not any(part[0] == "." for part in each.parts)
+    )
+
+
+def _of_file(path: Path, name: str) -> Iterator[Prediction]:
+    """name: the source of what names none."""
     if path.suffix == ".jsonl":
         with path.open("rb") as stream:
             for number, line in enumerate(stream, 1):
                 if line.strip():
                     where = f"{path}, line {number}"
-                    yield _prediction(_json(line, where), where, path.stem)
+                    yield _prediction(_json(line, where), where, name)
     elif path.suffix == ".json":
-        yield from _of_json(_json(path.read_bytes(), str(path)), path)
+        yield from _of_json(_json(path.read_bytes(), str(path)), path, name)
     else:
         if path.stat().st_size > LARGEST:
             raise BadCandidates(f"{path} is larger than a patch may be ({LARGEST >> 20} MiB)")
-        yield Prediction(path.stem, _whole(path.read_bytes()))
+        yield Prediction(name, _whole(path.read_bytes()))
 
 
-def _of_json(data: Any, path: Path) -> Iterator[Prediction]:
+def _of_json(data: Any, path: Path, name: str) -> Iterator[Prediction]:
     if isinstance(data, Mapping) and "model_patch" not in data:
-        for name, each in data.items():
-            where = f"{path}, {name}"
-            yield _prediction({"instance_id": name, **each} if isinstance(each, Mapping) else each, where, path.stem)
+        for instance, each in data.items():
+            where = f"{path}, {instance}"
+            yield _prediction({"instance_id": instance, **each} if isinstance(each, Mapping) else each, where, name)
         return
     for number, each in enumerate(data if isinstance(data, list) else [data], 1):
-        yield _prediction(each, f"{path}, entry {number}", path.stem)
+        yield _prediction(each, f"{path}, entry {number}", name)
 
 
 def _json(data: bytes, where: str) -> Any:

@@ -22,7 +22,7 @@ from typing import Any, TypedDict
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
-from agents.allocate import first_wave, next_wave
+from agents.allocate import first_wave, next_wave, used_up
 from agents.changes import changes_of
 from agents.checkpoints import checkpoints
 from agents.evidence import Evidence
@@ -34,6 +34,7 @@ from agents.models.account import failed_calls
 from agents.models.load import secrets
 from agents.policy import Found, Wave
 from agents.questions import Asker
+from agents.repeat import repeat_winner
 from agents.reproductions import tests_of
 from agents.request import Request
 from agents.runoff import comparisons, questions, restore, written_tests
@@ -176,7 +177,8 @@ async def _until_stopped(work: Awaitable[str], stop: asyncio.Event | None, limit
 
 
 async def _gather_late(live: LiveRun) -> None:
-    """What speaks for candidates that were found just before the search ended, as far as selection's share allows."""
+    """What speaks for candidates that were found just before the search ended, or that the runoff put first, as far as
+    selection's share allows."""
     with contextlib.suppress(LimitExceeded, TimeoutError):
         async with asyncio.timeout(max(0.0, live.ledger.wall_left_s(SELECTION)) if live.ledger.budget.wall_s else None):
             await _gather(live)
@@ -275,8 +277,17 @@ async def wave(state: State, runtime: Runtime[LiveRun]) -> State:
 
 async def ballots(state: State, runtime: Runtime[LiveRun]) -> State:
     """Let tests and documented examples vote, and compare behaviours, where there are new classes."""
-    await _gather(runtime.context)
+    live = runtime.context
+    if not (live.request.candidates and await _reads_on(live)):
+        await _gather(live)
     return {}
+
+
+async def _reads_on(live: LiveRun) -> bool:
+    """Given patches are read before the first is tested, so that the likeliest are; but for no more than half of the time."""
+    assert live.policy is not None
+    in_time = live.ledger.wall_left_s(SEARCH) > live.ledger.budget.limit("wall_s") / 2
+    return (in_time or live.ledger.budget.wall_s is None) and bool(live.policy.offers()) and await used_up(live) is None
 
 
 async def _gather(live: LiveRun) -> None:
@@ -284,11 +295,15 @@ async def _gather(live: LiveRun) -> None:
         return
     evidence = live.evidence
     async with held(live, SELECTION) as stage:
-        await run_suite(live, min(stage.room_s, live.ledger.wall_left_s(SELECTION)))
-        if live.workers:
-            await evidence.gather(live.workers[0])
-            written = [file for candidate in evidence.candidates.values() for file in tests_of(candidate)]
-            await evidence.reproductions.add(live, written, evidence.eligible())
+        fell = True
+        while fell:
+            room_s = min(stage.room_s, live.ledger.wall_left_s(SELECTION))
+            await run_suite(live, room_s)
+            if live.workers:
+                await evidence.gather(live.workers[0])
+                written = [file for candidate in evidence.candidates.values() for file in tests_of(candidate)]
+                await evidence.reproductions.add(live, written, evidence.eligible())
+            fell = await repeat_winner(live, room_s)
 
 
 async def decide(state: State, runtime: Runtime[LiveRun]) -> State:

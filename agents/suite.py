@@ -10,28 +10,32 @@ them. Where the budget does not last for all tests with the best few classes, th
 they import nothing of what any candidate changes, and the Verdict says so.
 
 Regression tests that fail run once more, without those that passed. One that passes then passes and fails by turns with one
-and the same program: it says nothing of any, and the count begins anew without its vote.
+and the same program: it says nothing of any, and the count begins anew without its vote. One that passes and then fails is the
+candidate's fault, which shows when the winner's tests run again (`repeat`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Set
+from collections.abc import AsyncIterator, Mapping, Sequence, Set
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from agents.errors import HarnessFailed, UnusableTests
 from agents.live import LiveRun
 from agents.localise import CheckoutFiles
 from agents.related import CLOSE, NEAR, Related
 from agents.testrun import BaseRun, Outcome, RunReport
+from agents.testrun.baserun import never_ends
 from agents.verification import Suite
 from memory import Journal
 from selection import Ask, Ballot, EquivalenceClass, Lazy, flakiness
 
 CAST = "ballots"  # the Journal's event for ballots; they are in the file store
+REPEATED = "repeated"  # its event for a class whose tests ran again
 FINALISTS = 4  # classes that pass, about which other evidence is gathered: behaviour, others' tests, a judge
+AT_ONCE = 100  # classes whose bounds are compared: it takes the time of each for each that is tested
 CHEAP_CPU_S = 5.0  # of a suite that takes less on base, no few are tried first
 FIRST = 32  # tests of a class that has run none: those that are likely to fail, for their cost
 ROOM = 0.5  # of what selection has left, for all tests with the finalists; the rest is for classes that fail, and for asking
@@ -46,28 +50,38 @@ async def run_suite(live: LiveRun, room_s: float) -> None:
     if evidence.base is None or all(evidence.is_proven(each) for each in classes):
         return
     risks = await asyncio.to_thread(_relate, live, classes, evidence.base, room_s)
-    eligible: tuple[EquivalenceClass, ...] = ()
-    left = classes
+    evidence.cut = True
+    for some in by_looks(classes):
+        await _finalists(live, some, evidence.base, risks)
+        if len(evidence.eligible()) >= FINALISTS and (evidence.counted().shown or not evidence.base.failing):
+            break  # the others look less likely
+    evidence.cut = False
+
+
+def by_looks(classes: Sequence[EquivalenceClass]) -> Sequence[tuple[EquivalenceClass, ...]]:
+    """The classes, the likeliest first, as many at once as can be weighed against each other in little time."""
+    if len(classes) <= AT_ONCE:
+        return [tuple(classes)]
+    ranked = sorted(classes, key=lambda each: (-(each.probability or 0.0), -len(each.members)))
+    return [tuple(ranked[start : start + AT_ONCE]) for start in range(0, len(ranked), AT_ONCE)]
+
+
+async def _finalists(live: LiveRun, classes: tuple[EquivalenceClass, ...], base: BaseRun, risks: Risks) -> None:
+    """Test classes until no ballot can change which of them are the best FINALISTS."""
+    ids, eligible, left = {each.id for each in classes}, set[str](), classes
     while left and len(eligible) < FINALISTS:
-        while not await _count(live, left, evidence.base, risks):
+        while not await _count(live, left, base, risks):
             pass
-        before, eligible = eligible, evidence.eligible()
+        before, eligible = eligible, {each.id for each in live.evidence.eligible()} & ids
         if len(eligible) == len(before):
             break  # no other can pass
-        left = tuple(each for each in classes if each not in eligible)
+        left = tuple(each for each in classes if each.id not in eligible)
 
 
 def _relate(live: LiveRun, classes: tuple[EquivalenceClass, ...], base: BaseRun, room_s: float) -> Risks:
     """How likely each class fails each test; and which tests are left out, where there is no room for all."""
     evidence = live.evidence
-    changes = {each.id: [c for c in each.representative.changes if c.changes] for each in classes}
-    changed = {name: frozenset(each.path for each in of) for name, of in changes.items()}
-    related = Related(
-        live.imported,
-        added={each.path for of in changes.values() for each in of if each.before is None},
-        executed=evidence.coverage,
-        spawning={test for test in base.tests if base.outcomes[test].spawned},
-    )
+    related, changed = _related_to(live, classes, base)
     whole_s = sum(base.outcomes[test].wall_s for test in base.tests)
     to_come = len(live.request.candidates) or live.settings.trajectories
     evidence.left_out = frozenset()
@@ -76,7 +90,28 @@ def _relate(live: LiveRun, classes: tuple[EquivalenceClass, ...], base: BaseRun,
         seen = frozenset[str]().union(*evidence.cast.values())
         unrelated = related.unrelated(everything, base.passing, CheckoutFiles(live.checkout).read)
         evidence.left_out = unrelated - seen
-    return {name: related.risks(of, base.tests) for name, of in changed.items()}
+    by_files = {of: related.risks(of, base.tests) for of in set(changed.values())}
+    return {name: by_files[of] for name, of in changed.items()}
+
+
+def _related_to(
+    live: LiveRun, classes: Sequence[EquivalenceClass], base: BaseRun
+) -> tuple[Related, Mapping[str, frozenset[str]]]:
+    """Which tests are related to what; and the files that each class changes."""
+    changes = {each.id: [c for c in each.representative.changes if c.changes] for each in classes}
+    related = Related(
+        live.imported,
+        added={each.path for of in changes.values() for each in of if each.before is None},
+        executed=live.evidence.coverage,
+        spawning={test for test in base.tests if base.outcomes[test].spawned},
+    )
+    return related, {name: frozenset(each.path for each in of) for name, of in changes.items()}
+
+
+def risks_of(live: LiveRun, of: EquivalenceClass, base: BaseRun) -> Mapping[str, float]:
+    """How likely a class fails each test."""
+    related, changed = _related_to(live, [of], base)
+    return related.risks(changed[of.id], base.tests)
 
 
 async def _count(live: LiveRun, classes: tuple[EquivalenceClass, ...], base: BaseRun, risks: Risks) -> bool:
@@ -94,14 +129,14 @@ async def _count(live: LiveRun, classes: tuple[EquivalenceClass, ...], base: Bas
     ask = plan.next(most=MOST)
     while ask is not None:
         of = by_id[ask.class_id]
-        async with _suite(live, of) as suite:
+        async with suite_on(live, of) as suite:
             while ask is not None and ask.class_id == of.id:
                 ballots = await _run(suite, base, ask, risks[of.id], begun=of.id in evidence.cast)
                 ballots, flaky = await _again(live, suite, base, ballots)
                 evidence.flaky |= flaky
                 cast = [ballot for ballot in ballots if ballot.probe not in flaky]
                 evidence.cast.setdefault(of.id, {}).update({ballot.probe: ballot for ballot in cast})
-                _journal(live, of, cast, flaky)
+                journal_ballots(live, of, cast, flaky)
                 if flaky:
                     return False
                 for ballot in cast:
@@ -113,7 +148,7 @@ async def _count(live: LiveRun, classes: tuple[EquivalenceClass, ...], base: Bas
 
 
 @asynccontextmanager
-async def _suite(live: LiveRun, of: EquivalenceClass) -> AsyncIterator[Suite | str]:
+async def suite_on(live: LiveRun, of: EquivalenceClass) -> AsyncIterator[Suite | str]:
     """The tests on the files of a class; or why none of them can run."""
     assert live.tests is not None
     async with AsyncExitStack() as stack:
@@ -127,7 +162,9 @@ async def _suite(live: LiveRun, of: EquivalenceClass) -> AsyncIterator[Suite | s
 async def _run(suite: Suite | str, base: BaseRun, ask: Ask, risks: Mapping[str, float], *, begun: bool) -> list[Ballot]:
     """Ballots of an Ask, one at least: of a large suite a few for a class that has not begun; then those of which a failure
     does not end it; then up to the first failure those that are closely related to what it changes, then the rest. The
-    tests keep their order, for they may lean on earlier ones."""
+    tests keep their order, for they may lean on earlier ones. One that hangs on base waits until no other is left."""
+    quick = tuple(test for test in ask.probes if not never_ends(base.outcomes[test]))
+    ask = replace(ask, probes=quick, ends=ask.ends & set(quick)) if quick else ask
     if isinstance(suite, str):
         return [Ballot(test, ask.class_id, "error", _line(suite)) for test in ask.probes]
     dear = sum(base.outcomes[test].cpu_s for test in ask.probes) >= CHEAP_CPU_S
@@ -201,7 +238,8 @@ async def _passing(suite: Suite, base: BaseRun, tests: set[str]) -> set[str]:
     return {outcome.unit for outcome in report.outcomes if outcome.passed}
 
 
-def _journal(live: LiveRun, of: EquivalenceClass, cast: list[Ballot], flaky: dict[str, float]) -> None:
+def journal_ballots(live: LiveRun, of: EquivalenceClass, cast: Sequence[Ballot], flaky: Mapping[str, float]) -> None:
+    """Write down what was seen of a class."""
     failed = {ballot.probe: ballot.detail for ballot in cast if ballot.outcome != "passed"}
     digest = live.store.files.put(json.dumps([asdict(ballot) for ballot in cast]).encode())
     live.journal.append(
@@ -211,7 +249,7 @@ def _journal(live: LiveRun, of: EquivalenceClass, cast: list[Ballot], flaky: dic
             "candidate": of.representative.id,
             "run": len(cast),
             "failed": dict(list(failed.items())[:_SHOWN]),
-            "flaky": flaky,
+            "flaky": dict(flaky),
             "ballots": digest,
         },
     )
@@ -220,6 +258,8 @@ def _journal(live: LiveRun, of: EquivalenceClass, cast: list[Ballot], flaky: dic
 def recall_ballots(live: LiveRun) -> None:
     """What earlier processes saw; what they could not see is run again."""
     for event in Journal(live.store, live.id).events():
+        if event.kind == REPEATED:
+            live.evidence.repeated.add(event.data["class"])
         if event.kind == CAST:
             ballots = [Ballot(**each) for each in json.loads(live.store.files.get(event.data["ballots"]))]
             seen = {each.probe: each for each in ballots if each.outcome != "unknown"}

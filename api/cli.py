@@ -148,8 +148,8 @@ def select_command(
     candidates: Annotated[
         list[Path],
         typer.Option(
-            help="patches: a .diff or .patch file, predictions of SWE-bench (.jsonl, .json), or a directory of such files; "
-            "may be given several times"
+            help="patches: a .diff or .patch file, predictions of SWE-bench (.jsonl, .json), or a directory of such files, "
+            "at any depth; may be given several times"
         ),
     ],
     instance: Annotated[

@@ -25,7 +25,7 @@ from memory.errors import (
 )
 from memory.files import FileStore, write_whole
 from memory.journal import OPENED, Event, Journal
-from memory.ledger import SEARCH, SELECTION, Ledger, Reservation
+from memory.ledger import SEARCH, SELECTION, SELECTION_PERCENT, Ledger, Reservation
 from memory.processes import process_started
 from memory.runs import RunRecord, Runs
 from memory.store import Store
@@ -35,6 +35,7 @@ __all__ = [
     "OPENED",
     "SEARCH",
     "SELECTION",
+    "SELECTION_PERCENT",
     "Amounts",
     "Bill",
     "Budget",

@@ -26,13 +26,15 @@ class LimitExceeded(MemoryRoomError):
     kind: what is limited ("wall_s", "candidates", "tokens", "usd", "sandbox_s").
     limit, used: in that kind's unit; `used` counts what is settled and reserved.
     where: the stage that asked for more.
+    said: why it is reached, where that is more than that all of it is used.
     """
 
-    def __init__(self, kind: str, limit: float, used: float, where: str) -> None:
+    def __init__(self, kind: str, limit: float, used: float, where: str, said: str = "") -> None:
         name, unit = (
             (kind.removesuffix("_s"), " s") if kind.endswith("_s") else (kind, "")
         )  # as a budget's text names it
-        super().__init__(f"{where}: the budget's {name} is used up ({used:g} of {limit:g}{unit})")
+        said = said or f"the budget's {name} is used up ({used:g} of {limit:g}{unit})"
+        super().__init__(f"{where}: {said}")
         self.kind = kind
         self.limit = limit
         self.used = used

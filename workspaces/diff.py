@@ -184,7 +184,8 @@ def patched_files(checkout: Checkout, patch: bytes) -> dict[str, tuple[str, byte
         try:
             run(["apply", "--cached", "--whitespace=nowarn", "-"], at=place, stdin=patch, variables=variables)
         except RepositoryError as error:
-            raise PatchError(f"the patch does not apply to {checkout.commit[:12]}: {error}") from error
+            why = str(error).removeprefix(f"git apply failed in {place}: ")
+            raise PatchError(f"the patch does not apply to {checkout.commit[:12]}: {why}") from error
         listing = ["diff-index", "--cached", "-z", "--no-renames", checkout.commit]
         fields = run(listing, at=place, variables=variables).split(b"\0")
         changed: dict[str, tuple[str, str] | None] = {}

@@ -68,10 +68,35 @@ async def behaviours(
             for outcome, result in zip(report.outcomes, results, strict=True):
                 if outcome.status != "skipped":
                     gave.setdefault(inputs[int(outcome.unit)], {})[candidate.id] = result
-        splits += [Split(function, given, found) for given, found in gave.items() if len(set(found.values())) > 1]
+        unsteady = await _unsteady(session, function, candidates, _differing(gave))
+        unknown |= unsteady
+        steady = {
+            given: {name: result for name, result in found.items() if name not in unsteady}
+            for given, found in gave.items()
+        }
+        splits += [Split(function, given, found) for given, found in _differing(steady).items()]
     unknown |= {each.id for each in candidates if not observed.issuperset(_names(each))}
     digests = {name: digest.hexdigest()[:12] for name, digest in seen.items() if name not in unknown}
     return Observed(digests, tuple(splits))
+
+
+def _differing(gave: Mapping[str, Mapping[str, str]]) -> dict[str, Mapping[str, str]]:
+    """The inputs for which candidates give unequal results."""
+    return {given: found for given, found in gave.items() if len(set(found.values())) > 1}
+
+
+async def _unsteady(
+    session: TestSession, function: Function, candidates: Sequence[Candidate], gave: Mapping[str, Mapping[str, str]]
+) -> set[str]:
+    """Candidates that differ from themselves on some of these inputs: nobody can say what they do."""
+    found: set[str] = set()
+    for candidate in candidates if gave else ():
+        report = await session.calls(function, list(gave), CALL, edits_of(candidate))
+        for given, outcome in zip(gave, report.outcomes, strict=False):
+            result = "over time" if outcome.timed_out else outcome.text
+            if outcome.status != "skipped" and gave[given].get(candidate.id, result) != result:
+                found.add(candidate.id)
+    return found
 
 
 def _names(candidate: Candidate) -> set[tuple[str, str]]:

@@ -98,6 +98,21 @@ async def test_what_cannot_be_told_is_alike_nothing(start: Start, source: str, c
     assert await digests(start, source, call, "n + n", "n * 3") == [None, None]
 
 
+async def test_what_differs_from_itself_is_alike_nothing_and_splits_nothing(start: Start) -> None:  # noqa: F811
+    source = "import os\n\ndef double(n):\n    return n * 2\n"
+    session = await start({"m.py": source, "test_m.py": calling("m.double(N)")})
+    base = await base_run(session)
+    candidates = [
+        Candidate(
+            body, b"", (Change("m.py", source.encode(), source.replace("n * 2", body).encode()),), Provenance("test")
+        )
+        for body in ("n + n", "2 * n", "n + os.urandom(1)[0]")
+    ]
+    found = await behaviours(session, base, await coverage(session, base), candidates)
+    assert found.digests.keys() == {"n + n", "2 * n"}
+    assert found.splits == ()
+
+
 async def test_a_change_that_nothing_calls_is_alike_nothing(start: Start) -> None:  # noqa: F811
     source = "LIMIT = 2\ndef double(n):\n    return n * 2\ndef unused(n):\n    return n\n"
     session = await start({"m.py": source, "test_m.py": calling("m.double(N)")})

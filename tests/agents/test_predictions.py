@@ -28,6 +28,17 @@ def test_a_directory_of_patches(tmp_path: Path) -> None:
     assert read_predictions([tmp_path]) == [Prediction("a", b"\xff one\n"), Prediction("b", b"two\r\n")]
 
 
+def test_a_directory_is_read_at_any_depth_and_sources_are_named_by_their_paths(tmp_path: Path) -> None:
+    (tmp_path / "sub" / "more").mkdir(parents=True)
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "b.diff").write_bytes(b"b")
+    (tmp_path / "sub" / "b.diff").write_bytes(b"deep")
+    (tmp_path / "sub" / "more" / "c.v1.jsonl").write_text(json.dumps(row("i", "deeper")) + "\n")
+    (tmp_path / ".git" / "d.diff").write_bytes(b"not read")
+    found = [(each.source, each.patch) for each in read_predictions([tmp_path])]
+    assert found == [("b", b"b\n"), ("sub/b", b"deep\n"), ("sub/more/c.v1", b"deeper\n")]
+
+
 @pytest.mark.parametrize("form", ["jsonl", "list", "object", "one"])
 def test_predictions_in_each_form(tmp_path: Path, form: str) -> None:
     one = row("x-1", "diff", model_name_or_path="m")

@@ -158,6 +158,64 @@ def test_examples_are_found_in_docstrings_and_in_the_issue() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "issue",
+    [
+        "half(4) should be 2, not 8",
+        "half(4) should be 2, 8 is wrong",
+        "half(4) is 2, while 8 comes out",
+        'assert half(4) == 2, "8 is wrong"',
+        "`half(4)` must return `2`, and not `8`.",
+        "half(4) should give 2 instead of 8",
+        "half(4) gives 8, it should give 2",
+        "half(4) gives 8. It should give 2.",
+        "half(4) returns 8 instead of 2",
+        "half(4) returned 8 rather than 2.",
+        "half(4) gives 8 but should give 2",
+        "`half(4)` returns `8`, but I expected `2`.",
+        "half(4) raises TypeError instead of returning 2",
+        "half(4) wrongly gives 8 (expected: 2)",
+        "half(4): expected 2, got 8",
+        "half(4)  # got 8, expected 2",
+        "Expected 2, got 8 for half(4).",
+        "I expected half(4) to be 2, but got 8",
+        "Make half(4) return 2 instead of 8",
+        "```\nhalf(4)\n```\n\nExpected result: 2\nActual result: 8",
+    ],
+)
+def test_what_an_issue_says_should_be_is_the_example(issue: str) -> None:
+    found = find_examples({"m.py": source("def half(n):\n    return 2 * n\n")}, issue)
+    assert [(each.source, each.expected) for each in found] == [("half(4)", "2")]
+
+
+@pytest.mark.parametrize(
+    "issue",
+    [
+        "half(4) fails: it expected 2 arguments, got 1",
+        "half(4) gives 2 elements",
+        "half(4) is wrong. The limit of retries should be 3.",
+        "half(4) should not be 8",
+        "half(4) is not 2",
+    ],
+)
+def test_a_number_that_is_no_result_is_no_example(issue: str) -> None:
+    assert find_examples({"m.py": source("def half(n):\n    return 2 * n\n")}, issue) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("half(4) returns 2, 0", "2, 0"),
+        ("half(4) returns (2, 0), not 8", "(2, 0)"),
+        ("half(4) is [2, 0], as a list", "[2, 0]"),
+        ("half(4) -> 1 rather than 2", "1"),
+    ],
+)
+def test_documentation_says_what_is_right_and_tuples_may_lack_brackets(text: str, expected: str) -> None:
+    file = source(f'def half(n):\n    """{text}"""\n')
+    assert [each.expected for each in find_examples({"m.py": file}, "")] == [expected]
+
+
 @settings(max_examples=100, deadline=None)
 @given(
     st.lists(st.sampled_from([b"a", b"b\r", b"", b"\xff"]), max_size=8),

@@ -57,7 +57,7 @@ def test_what_the_budget_does_not_last_for_is_left_out_and_told(shop: Path, runo
     write(shop, {"tests/test_slow.py": "import time\n\n\ndef test_slow():\n    time.sleep(20)\n"})
     git(shop, "add", "-A")
     git(shop, "commit", "-q", "-m", "slow")
-    verdict = select(runoff, shop, "--budget", "sandbox=300")
+    verdict = select(runoff, shop, "--budget", "sandbox=120")
     found = by_source(verdict)
     assert verdict["winner"] == found["right"]["id"]
     assert found["program"]["broken"] == ["tests/test_program.py::test_program"]

@@ -74,7 +74,7 @@ def test_what_cannot_be_right_is_dropped_and_the_rest_is_tested(
     assert reasons.keys() == {"delta", "epsilon", "zeta", "eta", "theta"}
     assert "no longer parses" in reasons["delta"]
     assert "only comments" in reasons["epsilon"]
-    assert "does not apply" in reasons["zeta"]
+    assert reasons["zeta"].endswith(": error: shop.py: patch does not apply")  # and no path that is another each time
     assert "changes nothing" in reasons["eta"]
     assert "only tests" in reasons["theta"]
     assert left_behind(tmp_path / "state") == []
@@ -178,3 +178,29 @@ def test_more_patches_than_are_compared_with_each_other_are_all_ranked_whatever_
         assert by_source(verdict)["zz"]["rank"] == len(given)
         assert "the 400 most frequent of 402 different changes" in verdict["stopped"]
     assert winners[0] == winners[1]
+
+
+def test_a_budget_that_ends_early_says_so_in_words_and_of_tests_only_what_was_seen(
+    shop: Path,  # noqa: F811
+    patches: dict[str, str],
+    tmp_path: Path,
+    runoff: Runoff,
+) -> None:
+    directory = write(tmp_path / "patches", {"alpha": patches["alpha"]})
+    ended = runoff("select", shop, "--issue", ISSUE, "--candidates", directory, "--budget", "sandbox=0.3s", "--json")
+    verdict = json.loads(ended.stdout)
+    assert "localise: it had to end, with 0." in verdict["stopped"]
+    assert "15 % are set aside for selection" in verdict["stopped"]
+    assert not [note for note in verdict["notes"] if "with every patch" in note]
+
+
+def test_a_test_that_hangs_on_base_is_not_run_with_a_patch_that_breaks_another(
+    repo: Path, tmp_path: Path, runoff: Runoff
+) -> None:
+    says = "from halves import half\n\n\ndef test_waiting():\n    assert half(4) == 2, 'timed out'\n\n\n"
+    (repo / "tests" / "test_halves.py").write_text(says + "def test_nothing():\n    assert half(0) == 0\n")
+    commit(repo)
+    patches = {name: diff(repo, halves_py=f"def half(number):\n    return number {name}\n") for name in ("- 1", "- 2")}
+    directory = write(tmp_path / "patches", {"a": patches["- 1"], "b": patches["- 2"]})
+    ended = runoff("select", repo, "--issue", "it waits", "--candidates", directory, "--json")
+    assert {ballot["probe"] for ballot in json.loads(ended.stdout)["ballots"]} == {"tests/test_halves.py::test_nothing"}
