@@ -7,8 +7,6 @@ either, it is the test that is flaky, or leans on others: then it says nothing h
 
 from __future__ import annotations
 
-import time
-
 from agents.evidence import UNSTEADY
 from agents.live import LiveRun
 from agents.related import CLOSE
@@ -17,8 +15,7 @@ from agents.testrun import BaseRun, Outcome
 from agents.verification import Suite
 from selection import Ballot, EquivalenceClass
 
-LEAST, MOST = 2, 4  # times; more than the least where they are cheap, as a flaky test of base runs again
-CHEAP_S = 5.0  # seconds for those
+TIMES = 2
 ROOM = 0.25  # of what selection has left
 _SHOWN = 160
 
@@ -48,7 +45,7 @@ def _for_it(live: LiveRun, of: EquivalenceClass, base: BaseRun, room_s: float) -
     if not live.workers:  # a command always runs whole; which of the cases that pass on base are flaky, nobody knows
         telling = [test for test in telling if test in base.failing]
     telling.sort(key=lambda test: (test not in base.failing, -risks[test]))
-    chosen, left_s = set[str](), room_s / LEAST
+    chosen, left_s = set[str](), room_s / TIMES
     for test in telling:
         left_s -= base.typical(test).wall_s
         if left_s < 0:
@@ -76,18 +73,17 @@ async def _failed(suite: Suite, base: BaseRun, tests: list[str]) -> dict[str, Ou
     """How those of the tests ended that do not pass each time."""
     limits = {test: base.generous_limit(test) for test in tests if test in set(suite.tests)}
     failed: dict[str, Outcome] = {}
-    end = time.monotonic() + CHEAP_S
-    for number in range(MOST):
-        if failed or not limits or (number >= LEAST and time.monotonic() > end):
-            break
+    for _ in range(TIMES if limits else 0):
         report = await suite.run(limits, again=True)
         failed = {each.unit: each for each in report.outcomes if each.unit in limits and not each.passed}
+        if failed:
+            break
     return failed
 
 
 async def _kept(live: LiveRun, tests: frozenset[str]) -> frozenset[str]:
     """Those of some tests that pass on base each time, run as they ran here."""
     assert live.tests is not None
-    for _ in range(LEAST):
+    for _ in range(TIMES):
         tests = tests & frozenset(await live.tests.alone(tests)) if tests else tests
     return tests

@@ -74,18 +74,24 @@ def select(runoff: Runoff, repo: Path, candidates: Path, *more: str) -> dict[str
     return verdict
 
 
-@pytest.mark.parametrize("command", [(), ("--test", "sh tests/check.sh")])
+@pytest.mark.parametrize(
+    ("cheats", "command"),
+    [
+        (("assertion", "hook", "deeper hook", "plugin", "selection"), ()),
+        (("script",), ("--test", "sh tests/check.sh")),
+    ],
+)
 def test_a_candidate_that_changes_what_judges_it_gains_nothing(
-    repo: Path, tmp_path: Path, runoff: Runoff, command: tuple[str, ...]
+    repo: Path, tmp_path: Path, runoff: Runoff, cheats: tuple[str, ...], command: tuple[str, ...]
 ) -> None:
     given = tmp_path / "given"
     given.mkdir()
-    for name, files in CHEATS.items():
-        candidate(repo, given / f"{name}.diff", {"parts.py": NOTHING, **files})
-    verdict = select(runoff, repo, given, *command)
-    assert "mends" not in verdict["reason"]
+    for name in cheats:
+        candidate(repo, given / f"{name}.diff", {"parts.py": NOTHING, **CHEATS[name]})
     candidate(repo, given / "right.diff", {"parts.py": RIGHT})
     verdict = select(runoff, repo, given, *command)
+    mended = {each["source"] for each in verdict["candidates"] if not each["unmet"]}
+    assert mended == {"right"}
     (winner,) = [each for each in verdict["candidates"] if each["id"] == verdict["winner"]]
     assert winner["source"] == "right"
     assert any("were as they are on base" in note for note in verdict["notes"])

@@ -12,7 +12,7 @@ from tests.api.conftest import ISSUE, Runoff, left_behind
 from tests.vllm_server import MODEL, VllmServer
 
 pytestmark = [pytest.mark.vllm, pytest.mark.bubblewrap]
-ENV = {"RUNOFF_PLAN_FORM": "grammar", "RUNOFF_ANSWER_TOKENS": "256", "RUNOFF_TRAJECTORIES": "2"}
+ENV = {"RUNOFF_PLAN_FORM": "grammar", "RUNOFF_ANSWER_TOKENS": "256", "RUNOFF_TRAJECTORIES": "1"}
 
 
 def running_requests(vllm: VllmServer) -> float:

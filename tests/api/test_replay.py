@@ -29,7 +29,7 @@ def test_the_settings_of_a_run_are_kept_with_it(runoff: Runoff, repo: Path, tmp_
     assert "replayed 2 calls" in replayed.stdout
 
 
-@pytest.mark.parametrize(("budget", "delay_s"), [("tokens=20k", 0.0), ("wall=25s", 2.5)])
+@pytest.mark.parametrize(("budget", "delay_s"), [("tokens=20k", 0.0), ("wall=15s", 1.5)])
 def test_a_run_that_its_budget_ended(runoff: Runoff, repo: Path, tmp_path: Path, budget: str, delay_s: float) -> None:
     script = tmp_path / "script.json"
     script.write_text(json.dumps({"answers": LOOKS, "delay_s": delay_s}))
