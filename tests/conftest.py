@@ -11,18 +11,15 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
-import hypothesis
 import pytest
 
 from tests.vllm_server import PLACE, VllmServer
 
 REQUIRED = set(os.environ.get("RUNOFF_REQUIRE", "").split())
 _skipped: list[str] = []
-hypothesis.settings.register_profile("shared", deadline=None)  # others may be at work on the same cores
-hypothesis.settings.load_profile("shared")
 
 
 @functools.cache
@@ -69,17 +66,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip(reason)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Side by side run the tests of different files; but those that need the one vLLM server, or look at all containers of the
-    docker engine, one after the other."""
-    for item in items:
-        engines = any(item.get_closest_marker(need) for need in ("vllm", "docker"))
-        item.add_marker(pytest.mark.xdist_group("engines" if engines else str(item.path)))
-
-
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    if report.skipped and REQUIRED & set(report.keywords):
-        _skipped.append(f"{report.nodeid}: {report.longreprtext}")
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.skipped and any(item.get_closest_marker(need) for need in REQUIRED):
+        _skipped.append(f"{item.nodeid}: {report.longreprtext}")
+    return report
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
