@@ -14,12 +14,15 @@ import subprocess
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.vllm_server import PLACE, VllmServer
 
 REQUIRED = set(os.environ.get("RUNOFF_REQUIRE", "").split())
 _skipped: list[str] = []
+hypothesis.settings.register_profile("shared", deadline=None)  # others may be at work on the same cores
+hypothesis.settings.load_profile("shared")
 
 
 @functools.cache

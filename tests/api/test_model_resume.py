@@ -59,7 +59,7 @@ def told(output: Path) -> dict[str, Any]:
     return dict(verdict)
 
 
-@pytest.mark.parametrize(("kills", "within_s"), [(5, 5.0), pytest.param(30, 1.0, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("kills", "within_s"), [(3, 5.0), pytest.param(30, 1.0, marks=pytest.mark.slow)])
 def test_a_run_that_is_killed_at_random_moments_ends_like_an_undisturbed_one(
     runoff: Runoff, tmp_path: Path, kills: int, within_s: float
 ) -> None:
