@@ -6,11 +6,10 @@ import asyncio
 import json
 import os
 import secrets
-import signal
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
@@ -18,21 +17,14 @@ from agents.predictions import read_predictions
 from agents.request import Given, Request
 from agents.settings import Settings
 from api import model_commands, options, report
-from api.ask import AskOnTerminal
 from api.errors import BAD_INPUT, USAGE_ERROR, one_line, usage
-from api.files import check_output, read_issue, write_output
-from api.interrupts import Interrupts
+from api.files import check_output, read_issue
 from api.plain import plain
 from api.plan_command import plan_command
-from api.progress import ProgressView
+from api.work import BAD, INTERRUPTED, RESOLVED, UNRESOLVED, engine, work
 from memory import Journal, Runs, Store, bill_of
 from selection import Verdict
-from workspaces import apply_to_checkout, cleanup
-
-if TYPE_CHECKING:
-    from agents.resolve import Outcome
-
-RESOLVED, UNRESOLVED, BAD, INTERRUPTED = 0, 1, 2, 130
+from workspaces import cleanup
 
 app = typer.Typer(
     name="runoff",
@@ -135,7 +127,7 @@ def resolve_command(
         record=record and record.absolute(),
     )
     check_output(output)
-    _work(request, settings, output, as_json=as_json, apply=apply)
+    work(request, settings, output, as_json=as_json, apply=apply)
 
 
 @app.command(
@@ -204,7 +196,7 @@ def select_command(
         base_url=base_url,
         ask=ask,
     )
-    _work(request, settings, output, as_json=as_json, apply=apply)
+    work(request, settings, output, as_json=as_json, apply=apply)
 
 
 @app.command("resume")
@@ -224,7 +216,7 @@ def resume_command(
     check_output(output)
     with Store.open(settings.state_dir) as store:
         record = Runs(store).reopen(run)
-    _work(Request.model_validate(record.request), settings, output, as_json=as_json, apply=apply, run_id=record.id)
+    work(Request.model_validate(record.request), settings, output, as_json=as_json, apply=apply, run_id=record.id)
 
 
 @app.command("replay", epilog="Exit code: 0 the same calls and the same patch, 1 not so, 2 bad input, 130 interrupted.")
@@ -248,7 +240,7 @@ def replay_command(
     with Store.open(settings.state_dir) as store:
         first = find_run(Runs(store), run)
         request = replay_request(first, store, settings)
-    outcome, unwritten = _engine(request, settings, output, None)
+    outcome, unwritten = engine(request, settings, output, None)
     if unwritten:
         print(f"runoff: {unwritten}", file=sys.stderr)
     with Store.open(settings.state_dir) as store:
@@ -355,66 +347,3 @@ def serve(
 def _free_standard_input(issue: str, *, ask: bool) -> None:
     if ask and issue == "-":
         raise typer.BadParameter("standard input holds the issue; give its text or a file", param_hint="--ask")
-
-
-def _work(
-    request: Request,
-    settings: Settings,
-    output: Path | None,
-    *,
-    as_json: bool,
-    apply: bool,
-    run_id: str | None = None,
-) -> NoReturn:
-    """Run the engine, show what came out, and leave with the exit code that says it."""
-    errors = report.console(stderr=True)
-    outcome, unwritten = _engine(request, settings, output, run_id)
-    if as_json:
-        print(json.dumps(outcome.verdict.model_dump(mode="json"), indent=2))
-    else:
-        report.show_verdict(outcome.verdict, outcome.patch, run_id=outcome.run_id)
-    if outcome.interrupted:
-        errors.print(f"interrupted; go on with: runoff resume {outcome.run_id}")
-    elif apply and outcome.patch:
-        asyncio.run(apply_to_checkout(request.repo, outcome.patch, settings.state_dir))
-        errors.print(f"applied to {request.repo}")
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is said; one that comes now must not change the exit code
-    if unwritten:
-        print(f"runoff: {unwritten}", file=sys.stderr)
-        sys.exit(BAD)
-    sys.exit(INTERRUPTED if outcome.interrupted else RESOLVED if outcome.verdict.winner else UNRESOLVED)
-
-
-def _engine(
-    request: Request, settings: Settings, output: Path | None, run_id: str | None
-) -> tuple[Outcome, str | None]:
-    """Run the engine with progress, and write what came out; with it, what kept it from being written."""
-    interrupts = Interrupts()
-    with Store.open(settings.state_dir) as store:
-        with ProgressView(report.console(stderr=True)) as view:
-            outcome = asyncio.run(_until_interrupted(interrupts, request, settings, store, view, run_id))
-        return outcome, _unwritten(output, outcome, store) if output is not None else None
-
-
-def _unwritten(output: Path, outcome: Outcome, store: Store) -> str | None:
-    """Write the results; in words, what kept them from being written, which must not keep them from being shown."""
-    try:
-        write_output(output, outcome, store)
-    except OSError as error:
-        said: str = plain(
-            f"-o: {output} cannot be written: {error.strerror or error}; the run is kept, with its patch, in "
-            f"{store.state_dir}: see `runoff show {outcome.run_id}`, and add --json or --journal for all of it"
-        )
-        return said
-    return None
-
-
-async def _until_interrupted(
-    interrupts: Interrupts, request: Request, settings: Settings, store: Store, view: ProgressView, run_id: str | None
-) -> Outcome:
-    from agents.resolve import resolve  # a second of imports that the other commands do without
-
-    stop = asyncio.Event()
-    interrupts.pass_on(stop)
-    ask = AskOnTerminal(report.console(stderr=True), view) if request.ask else None
-    return await resolve(request, settings, store, run_id=run_id, stop=stop, on_event=view, ask=ask)
