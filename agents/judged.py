@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # Where pytest reads what it loads and which tests it collects.
 _CONFIGURATION = {"conftest.py", "pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml"}
 _CONFIGURATION |= {"tox.ini", "setup.cfg", "pyproject.toml"}
+_SCRIPT = re.compile(r"\s*(?:(?:\S*/)?(?:sh|bash|python[\d.]*|node|perl|ruby)\s+)?(?:\./)?([^\s;&|<>]+)")
 
 
 def judging(changes: Iterable[Change]) -> list[Change]:
@@ -33,9 +34,6 @@ def judging(changes: Iterable[Change]) -> list[Change]:
         for change in changes
         if PurePosixPath(change.path).name in _CONFIGURATION or (change.before is not None and is_test(change.path))
     ]
-
-
-_SCRIPT = re.compile(r"\s*(?:(?:\S*/)?(?:sh|bash|python[\d.]*|node|perl|ruby)\s+)?(?:\./)?([^\s;&|<>]+)")
 
 
 def script_of(command: str, changes: Iterable[Change]) -> list[Change]:
@@ -63,13 +61,20 @@ async def sandbox_with(live: LiveRun, candidate: Candidate | None) -> AsyncItera
 
 async def _as_on_base(sandbox: Sandbox, checkout: Checkout, change: Change) -> None:
     path = f"{WORKSPACE}/{change.path}"
-    try:
-        if change.before is None:
-            await sandbox.exec(["rm", "-f", "--", path])
-        elif change.path in checkout.links:
-            await sandbox.exec(["ln", "-sfn", "--", checkout.links[change.path], path])
-        else:
-            executable = checkout.entries[change.path].mode == "100755"
+    if change.before is None:
+        await _run(sandbox, change, ["rm", "-rf", "--", path])
+    elif change.path in checkout.links:
+        await _run(sandbox, change, ["ln", "-sfn", "--", checkout.links[change.path], path])
+    else:
+        executable = checkout.entries[change.path].mode == "100755"
+        try:
             await sandbox.write_file(path, change.before, executable=executable)
-    except SandboxFileError as error:
-        raise UnusableTests(f"{change.path} cannot be what it is on base: {error}") from error
+        except SandboxFileError as error:
+            raise UnusableTests(f"{change.path} cannot be what it is on base: {error}") from error
+
+
+async def _run(sandbox: Sandbox, change: Change, command: list[str]) -> None:
+    ended = await sandbox.exec(command)
+    if not ended.ok:
+        why = ended.stderr.decode("utf-8", "replace").strip()
+        raise UnusableTests(f"{change.path} cannot be what it is on base: {why}")
