@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from agents.addresses import plain_address, plain_name
-from agents.errors import KeyUnusable, NoSuchModel
+from agents.errors import KeyUnusable, NoSuchEndpoint, NoSuchModel
 from agents.models import Model
 from agents.models.account import Account
 from agents.models.client import Retry, ServedModel
@@ -69,10 +69,12 @@ def endpoints(name: str, settings: Settings, base_url: str | None = None) -> lis
     Raises NoSuchEndpoint, KeyUnusable.
     """
     given = plain_address(base_url or settings.base_url or DEFAULT_BASE_URL)
-    addresses = filter(None, (each.strip() for each in given.split(",")))
+    addresses = dict.fromkeys(filter(None, (each.strip() for each in given.split(","))))
+    if not addresses:
+        raise NoSuchEndpoint(f"{given!r} holds no address; write e.g. {DEFAULT_BASE_URL}")
     patience = Patience(settings.first_token_s, settings.between_tokens_s)
     served, sent = plain_name(name), key()
-    return [Endpoint(each, served, key=sent, patience=patience) for each in dict.fromkeys(addresses)]
+    return [Endpoint(each, served, key=sent, patience=patience) for each in addresses]
 
 
 def key() -> str | None:

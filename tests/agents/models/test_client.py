@@ -20,6 +20,8 @@ from agents.errors import (
     Unreachable,
 )
 from agents.models import CALLED, FAILED, ModelAnswer, Retry, ToolCall
+from agents.models.load import endpoints
+from agents.settings import Settings
 from memory import LimitExceeded
 from tests.agents.models.conftest import QUICK, Books, Heard, asks, served
 from tests.agents.models.servers import DONE, Answer, chunk, error, event, raw, says, serving, status, usage
@@ -376,3 +378,9 @@ async def test_a_context_that_is_no_number_of_tokens_counts_as_not_said(books: B
         await model.open()
         assert model.context_tokens is None
         await model.close()
+
+
+@pytest.mark.parametrize("url", [",", " , "])
+def test_commas_without_an_address_are_none(url: str) -> None:
+    with pytest.raises(NoSuchEndpoint, match="holds no address"):
+        endpoints("m", Settings(), url)
