@@ -34,6 +34,7 @@ AgentError                      the root
 │   │   └── AnswerGarbled       it is not what the protocol says: not UTF-8, not JSON, without an end
 │   ├── EmptyAnswer             an answer ended in order and holds nothing; it was paid for
 │   └── ReplayDiverged          a replayed run asked something else than the recorded one
+│       └── RecordEnded         it asked for more than the record holds
 ├── ToolError                   a tool refused what it was asked, and changed nothing; its text is for the model
 │   ├── PathRefused             the path is missing, no file, a link, or leads out of the workspace
 │   ├── EditRefused             the change does not fit the file

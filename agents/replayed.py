@@ -62,7 +62,7 @@ def replay_request(run: RunRecord, store: Store, settings: Settings) -> Request:
 def _untimed(budget: Budget) -> str:
     """The limits that decisions count with; where time ended the recorded Run, its record ends."""
     counted = {"tokens": budget.tokens, "usd": budget.usd, "candidates": budget.candidates}
-    limits = [f"{name}={value:f}" for name, value in counted.items() if value is not None]
+    limits = [f"{name}={value:.9f}" for name, value in counted.items() if value is not None]
     return ",".join(limits) or f"candidates={_MANY}"
 
 
