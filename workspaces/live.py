@@ -56,8 +56,7 @@ class Live:
         return f"{self.owner}-{kind}"
 
     def note(self, identity: str, held: Mapping[str, Any]) -> None:
-        """Write down what must be cleared if this process dies: `cgroups`, `mounts` (both lists of paths), and the
-        processes that carry the identity as their MARK."""
+        """Write down what must be cleared if this process dies: `cgroups` and `mounts`, both lists of paths."""
         path = self.root / f"{identity}.json"
         try:
             write_whole(path, json.dumps(held))
@@ -97,7 +96,7 @@ class Live:
 
     def close(self) -> None:
         """Remove the directory, and what its notes still name. What resists waits for `reap_dead`."""
-        _clear(self.root)
+        _clear(self.root, died=False)
         os.close(self._lock)
 
 
@@ -117,16 +116,18 @@ def reap_dead(state_dir: Path) -> list[str]:
     for root in sorted((state_dir / "live").glob("*")):
         with _abandoned(root) as abandoned:
             if abandoned:
-                lines += _clear(root)
+                lines += _clear(root, died=True)
     return lines
 
 
-def _clear(root: Path) -> list[str]:
+def _clear(root: Path, *, died: bool) -> list[str]:
     lines: list[str] = []
     stuck: list[str] = []
-    for note in sorted(root.glob("*.json")):
+    notes = sorted(root.glob("*.json"))
+    if died or notes:  # who ends in order has no process without a note
+        lines += [f"process {pid}" for pid in _end_processes(root)]
+    for note in notes:
         groups, mounts = _held(note)
-        lines += [f"process {pid}" for pid in _end_processes(note.stem)]
         for group in groups:
             (lines if _end_group(group) else stuck).append(f"control group {group}")
         for mount in reversed(mounts):
@@ -199,33 +200,49 @@ def _take_over(root: Path, stack: contextlib.ExitStack) -> bool:
         except FileNotFoundError:
             return False
     stack.callback(os.close, lock)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return root.exists()
+    # A child that the owner had forked when it died holds the lock until it becomes another program, a moment later.
+    deadline = time.monotonic() + (0.0 if _runs(root) else 0.5)
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return root.exists()
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.002)
 
 
-def _end_processes(identity: str) -> list[int]:
-    """Kill the processes that are marked with the name of a sandbox, whoever their parent is now, until there are none: one that
-    is dying may just have begun another, which nobody would end."""
+def _runs(root: Path) -> bool:
+    """Whether the owner's process is there, as far as its number tells."""
+    return Path("/proc", root.name.partition("-")[0]).exists()
+
+
+def _end_processes(root: Path) -> list[int]:
+    """Kill an owner's supervisor and all it began, whoever their parent is now. Looks until there were none twice: one that was
+    about to die may have begun another behind the first look, which nobody would end."""
     ended = set[int]()
-    deadline = time.monotonic() + 2.0
-    while (found := _marked(identity)) and time.monotonic() < deadline:
+    none, deadline = 0, time.monotonic() + 2.0
+    while none < 2 and time.monotonic() < deadline:
+        found = _belonging_to(root)
         for pid in found:
             with contextlib.suppress(OSError):  # it has ended, or is somebody else's
                 os.kill(pid, 9)
                 ended.add(pid)
+        none = 0 if found else none + 1
         time.sleep(0.002)
     return sorted(ended)
 
 
-def _marked(identity: str) -> list[int]:
-    marked, found = os.fsencode(f"{MARK}={identity}"), []
-    for place in Path("/proc").glob("[0-9]*"):
+def _belonging_to(root: Path) -> list[int]:
+    """The owner's supervisor, told by its command line as are the processes that it has only just forked, and what carries the
+    MARK of one of the owner's sandboxes."""
+    mark, place, found = os.fsencode(f"{MARK}={root.name}-"), os.fsencode(root), []
+    for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if marked in (place / "environ").read_bytes().split(b"\0"):
-                found.append(int(place.name))
+            words = (process / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+            supervises = words[-1] == place and any(b"supervisor.main" in word for word in words)
+            if supervises or (b"\0" + (process / "environ").read_bytes()).find(b"\0" + mark) >= 0:
+                found.append(int(process.name))
     return found
 
 

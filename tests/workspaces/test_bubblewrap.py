@@ -98,21 +98,22 @@ asyncio.run(main())
 async def test_an_owner_that_is_killed_while_sandboxes_start_leaves_nothing_to_the_next_one(
     state: Path, workspace: Path
 ) -> None:
+    names = []
     for moment in range(12):
         owner = subprocess.Popen(
             [sys.executable, "-c", OWNER, str(state), str(workspace)], stdout=subprocess.PIPE, text=True
         )
         assert owner.stdout is not None
-        name = owner.stdout.readline().strip()
-        time.sleep(0.05 + moment / 100)
+        names.append(owner.stdout.readline().strip())
+        time.sleep(moment / 60)  # from before its supervisor is forked until after sandboxes run
         owner.kill()
         owner.communicate()
         await reap(state)
-        end = time.monotonic() + 2
-        while marked(name) and time.monotonic() < end:
-            time.sleep(0.01)
-        assert marked(name) == []
+        assert marked(names[-1]) == []
         assert list((state / "live").iterdir()) == []
+    time.sleep(0.2)
+    assert [each for name in names for each in marked(name)] == []  # nor has one come up since
+    assert list((state / "live").iterdir()) == []
 
 
 async def test_closing_ends_what_a_supervisor_that_was_killed_left(state: Path, workspace: Path) -> None:

@@ -6,6 +6,7 @@ workspace that a sandbox needs as a detached mount from the owner's. Needs root 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import re
@@ -22,7 +23,8 @@ class Mounts:
 
     def __init__(self, live: str) -> None:
         self.place = live + "/workspace"
-        os.makedirs(self.place, 0o755, exist_ok=True)
+        with contextlib.suppress(FileExistsError):  # and never `live` itself, which is gone where the owner is
+            os.mkdir(self.place, 0o755)
         self.outside = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         checked(libc.unshare(CLONE_NEWNS))
         checked(libc.mount(b"none", b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None))
