@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 
 from agents.changes import changes_of
-from agents.policy import Found, Tried, Wave
+from agents.policy import Found, Ranked, Tried, Wave
 from agents.repair.diff import patch_id
 from selection import MOST_COMPARED, Candidate, Change, Offer, Provenance, look, rank_static
 from workspaces import Checkout, PatchError
@@ -42,21 +43,27 @@ class GivenCandidates:
         left = len(self._patches) - self.drawn
         return (Offer("sample", "given", most=left),) if left > 0 else ()
 
-    async def wave(self, asked: Wave, *, wall_s: float) -> AsyncGenerator[Found | Tried]:
-        """Read patches in their order, equal ones once, rank all that were read so far, and hand the new ones over."""
+    async def wave(self, asked: Wave, *, wall_s: float) -> AsyncGenerator[Found | Tried | Ranked]:
+        """Read patches in their order, equal ones once, hand the new ones over, and rank all that were read so far."""
         end = time.monotonic() + wall_s
         until = min(len(self._patches), self.drawn + max(1, asked.executions))
         while len(self._read) < until:
-            source, sample, patch = self._patches[len(self._read)]
-            if patch not in self._applied:
-                self._applied[patch] = await asyncio.to_thread(_applied, self._checkout, patch)
-            self._read.append(_candidate(source, sample, patch, self._applied[patch]))
+            await self._read_on(min(until, len(self._read) + (os.cpu_count() or 1)))
             if time.monotonic() > end and len(self._read) > self.drawn and until - self.drawn > MOST_AT_ONCE:
                 break
         likely = await asyncio.to_thread(self._rank)
         for candidate in self._read[self.drawn :]:
             self.drawn += 1
             yield Found(self.drawn, replace(candidate, probability=likely.get(candidate.id)), 1)
+        yield Ranked(likely)
+
+    async def _read_on(self, until: int) -> None:
+        """Read the next ones, side by side."""
+        given = self._patches[len(self._read) : until]
+        new = list({patch: None for _, _, patch in given if patch not in self._applied})
+        read = await asyncio.gather(*(asyncio.to_thread(_applied, self._checkout, patch) for patch in new))
+        self._applied |= dict(zip(new, read, strict=True))
+        self._read += [_candidate(source, sample, patch, self._applied[patch]) for source, sample, patch in given]
 
     def _rank(self) -> dict[str, float]:
         """How likely each that stands is right, by its id."""

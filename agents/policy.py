@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,6 +30,13 @@ class Found:
     executions: int
     cpu_s: float = 0.0
     proven: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """How likely each candidate that was found is right, by its id, now that more are known."""
+
+    likely: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,6 @@ class Policy(Protocol):
     def ended(self) -> str:
         """How its attempts ended, in words; "" where that goes without saying."""
 
-    def wave(self, asked: Wave, *, wall_s: float) -> AsyncGenerator[Found | Tried, None]:
+    def wave(self, asked: Wave, *, wall_s: float) -> AsyncGenerator[Found | Tried | Ranked, None]:
         """Try until the executions are used up, no attempt may begin any more (after wall_s seconds), or none is left;
         what has begun is finished. Leaving the loop early, or cancelling it, ends what runs and cleans up."""

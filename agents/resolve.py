@@ -16,7 +16,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypedDict
 
 from langgraph.graph import END, START, StateGraph
@@ -32,7 +32,7 @@ from agents.live import LiveRun, live_run
 from agents.modelplan import run_model_plan
 from agents.models.account import failed_calls
 from agents.models.load import secrets
-from agents.policy import Found, Wave
+from agents.policy import Found, Ranked, Wave
 from agents.questions import Asker
 from agents.repeat import repeat_winner
 from agents.reproductions import tests_of
@@ -256,6 +256,9 @@ async def wave(state: State, runtime: Runtime[LiveRun]) -> State:
         async with aclosing(policy.wave(asked, wall_s=wall_s)) as events:
             async for event in events:
                 now = time.monotonic()
+                if isinstance(event, Ranked):
+                    _rank(live, found, event)
+                    continue
                 stage.candidates += event.executions
                 if isinstance(event, Found):
                     await asyncio.to_thread(_check, live, event.candidate)
@@ -371,6 +374,15 @@ def _row(live: LiveRun, found: Found, elapsed_s: float) -> dict[str, Any]:
     }
     live.journal.append("candidate", row)
     return row
+
+
+def _rank(live: LiveRun, found: list[dict[str, Any]], ranked: Ranked) -> None:
+    """What is known of earlier candidates now that there are more."""
+    for at, row in enumerate(found):
+        name = row["id"]
+        if (likely := ranked.likely.get(name)) is not None:
+            found[at] = row | {"probability": likely}
+            live.evidence.candidates[name] = replace(live.evidence.candidates[name], probability=likely)
 
 
 def _candidate(live: LiveRun, row: dict[str, Any]) -> Candidate:

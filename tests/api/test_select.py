@@ -163,21 +163,30 @@ def test_more_patches_than_are_compared_with_each_other_are_all_ranked_whatever_
     patches: dict[str, str],
     tmp_path: Path,
     runoff: Runoff,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    plain = [{"source": f"s{n:03}", "patch": patches["alpha"].replace("* 2", f"* 2 + {n}")} for n in range(401)]
+    """Also where the time of a wave ends again and again while they are read."""
+    compared = 30  # the same is true of 400, which take a minute
+    monkeypatch.setattr("selection.features.PANEL", compared)
+    monkeypatch.setattr("agents.given.MOST_COMPARED", compared)
+    plain = [{"source": f"s{n:03}", "patch": patches["alpha"].replace("* 2", f"* 2 + {n}")} for n in range(32)]
     odd = {"source": "zz", "patch": patches["alpha"].replace("* 2", "* missing")}  # a name that nothing defines
     given = [{"instance_id": "i", "model_name_or_path": n["source"], "model_patch": n["patch"]} for n in [*plain, odd]]
-    winners = []
-    for name, order in (("there", given), ("back", given[::-1])):
+    ranks = []
+    for name, order, at_once in (("there", given, 400), ("back", given[::-1], 400), ("waves", given[::-1], 4)):
+        monkeypatch.setattr("agents.given.MOST_AT_ONCE", at_once)
+        if at_once < len(given):
+            monkeypatch.setattr("agents.resolve.WAVE_S", 0.0)
         path = tmp_path / f"{name}.json"
         path.write_text(json.dumps(order))
         ended = runoff("select", shop, "--issue", ISSUE, "--candidates", path, "--static", "--json")
         assert ended.returncode == 0, ended.stderr
         verdict = json.loads(ended.stdout)
-        winners.append(verdict["winner"])
+        ranks.append({source: (each["rank"], each["posterior"]) for source, each in by_source(verdict).items()})
         assert by_source(verdict)["zz"]["rank"] == len(given)
-        assert "the 400 most frequent of 402 different changes" in verdict["stopped"]
-    assert winners[0] == winners[1]
+        assert f"the {compared} most frequent of 33 different changes" in verdict["stopped"]
+    assert ranks[0] == ranks[1] == ranks[2]
+    assert "searching on" in ended.stderr
 
 
 def test_a_budget_that_ends_early_says_so_in_words_and_of_tests_only_what_was_seen(
