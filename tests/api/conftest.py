@@ -15,6 +15,7 @@ from api.cli import main
 from tests.lean import lean_python
 
 INTERPRETER = {"RUNOFF_PYTHON": str(lean_python())}
+LONGEST_S = 120  # that a command of a test may take
 ISSUE = "half(4) gives 8, it should give 2"
 FAULTY = "def half(number):\n    return number * 2\n"
 TEST = "from halves import half\n\n\ndef test_half():\n    assert half(4) == 2\n"
@@ -61,39 +62,49 @@ class Runoff(Protocol):
 
 
 @pytest.fixture
-def runoff(tmp_path: Path) -> Runoff:
-    """The command line, with a state directory of its own."""
-
-    def run(*arguments: object, state: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
-        environment = os.environ | INTERPRETER | {"RUNOFF_STATE_DIR": str(state or tmp_path / "state")} | variables
-        command = [sys.executable, "-m", "api", *map(str, arguments)]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
-
-    return run
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Runoff:
-    """The same in this process, which takes less time; a traceback is an error of the test."""
+def runoff(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Runoff:
+    """The command line in this process, which is spared its start, with a state directory of its own; a traceback is an error of
+    the test."""
 
     def run(*arguments: object, state: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
         command = ["runoff", *map(str, arguments)]
+        interrupted, late = signal.getsignal(signal.SIGINT), signal.signal(signal.SIGALRM, _too_late)
         with monkeypatch.context() as patch:
-            for name, value in (
-                INTERPRETER | {"RUNOFF_STATE_DIR": str(state or tmp_path / "state")} | variables
-            ).items():
+            for name, value in _environment(tmp_path, state, variables).items():
                 patch.setenv(name, value)
             patch.setattr(sys, "argv", command)
-            interrupted = signal.getsignal(signal.SIGINT)
+            signal.alarm(LONGEST_S)
             try:
                 with pytest.raises(SystemExit) as left:
                     main()
             finally:
+                signal.alarm(0)
+                signal.signal(signal.SIGALRM, late)
                 signal.signal(signal.SIGINT, interrupted)
         said = capsys.readouterr()
         return subprocess.CompletedProcess(command, int(left.value.code or 0), said.out, said.err)
 
     return run
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Runoff:
+    """The command line as a program of its own, where that is what matters."""
+
+    def run(*arguments: object, state: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "api", *map(str, arguments)]
+        environment = os.environ | _environment(tmp_path, state, variables)
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=LONGEST_S)
+
+    return run
+
+
+def _environment(tmp_path: Path, state: Path | None, variables: dict[str, str]) -> dict[str, str]:
+    return INTERPRETER | {"RUNOFF_STATE_DIR": str(state or tmp_path / "state")} | variables
+
+
+def _too_late(*_: object) -> None:
+    raise TimeoutError(f"not at its end after {LONGEST_S} s")
 
 
 def left_behind(state: Path) -> list[str]:

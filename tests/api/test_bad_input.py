@@ -230,14 +230,14 @@ def test_a_budget_of_the_environment_that_cannot_be_read_begins_no_run(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a file system of a given size needs root to be mounted")
-def test_a_disk_that_is_full(repo: Path, runoff: Runoff, tmp_path: Path) -> None:
+def test_a_disk_that_is_full(repo: Path, program: Runoff, tmp_path: Path) -> None:
     (repo / "data.bin").write_bytes(os.urandom(6 << 20))
     commit(repo)
     state = tmp_path / "small"
     state.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", state], check=True)
     try:
-        ended = runoff("resolve", repo, "--issue", ISSUE, state=state)
+        ended = program("resolve", repo, "--issue", ISSUE, state=state)
         assert ended.returncode == 2, ended.stdout + ended.stderr
         last = ended.stderr.strip().splitlines()[-1]
         assert "space" in last

@@ -78,13 +78,13 @@ class Ended:
 
 
 @pytest.fixture
-def ask(here: Runoff, repo: Path, tmp_path: Path) -> Callable[..., Ended]:
+def ask(runoff: Runoff, repo: Path, tmp_path: Path) -> Callable[..., Ended]:
     """Resolve the repository's issue with the model m at an address; what must hold however that ends, is looked at."""
 
     def ask(url: str, *more: object, **variables: str) -> Ended:
         given = ["--issue", ISSUE, "--test", TEST, "--model", "m", "--base-url", url, "--budget", "wall=60s,tokens=1M"]
-        process = here("resolve", repo, *given, *more, **QUICK | variables)
-        shown, journal = here("show", "last"), here("show", "last", "--journal")
+        process = runoff("resolve", repo, *given, *more, **QUICK | variables)
+        shown, journal = runoff("show", "last"), runoff("show", "last", "--journal")
         ended = Ended(process, shown.stdout, [json.loads(line) for line in journal.stdout.splitlines()])
         assert left_behind(tmp_path / "state") == []
         changed = subprocess.run(["git", "status", "--porcelain"], cwd=repo, capture_output=True, check=True)
@@ -141,7 +141,7 @@ def test_no_such_endpoint(ask: Ask, address: str, words: str) -> None:
     ],
 )
 def test_a_password_in_an_address_is_refused_before_it_is_written_down(
-    here: Runoff, repo: Path, tmp_path: Path, given: list[str]
+    runoff: Runoff, repo: Path, tmp_path: Path, given: list[str]
 ) -> None:
     patch = tmp_path / "a.diff"
     patch.write_text("")
@@ -149,7 +149,7 @@ def test_a_password_in_an_address_is_refused_before_it_is_written_down(
     if "--other-model" not in given:
         commands += [["select", repo, "--issue", ISSUE, "--candidates", patch, *given], ["model", "check", *given]]
     for command in commands:
-        ended = here(*command)
+        ended = runoff(*command)
         assert ended.returncode == 2
         (line,) = ended.stderr.splitlines()
         assert "OPENAI_API_KEY" in line
@@ -186,20 +186,20 @@ def test_what_is_wrong_with_a_server_is_said_before_any_work(ask: Ask, models: A
 
 
 @pytest.mark.parametrize("space", ["\n", "\r\n", " \t"])
-def test_space_around_a_key_is_none_of_it(ask: Ask, here: Runoff, space: str) -> None:
+def test_space_around_a_key_is_none_of_it(ask: Ask, runoff: Runoff, space: str) -> None:
     key = "sesame-sesame-sesame"
     with server(FIX) as served:
         ended = ask(served.url, OPENAI_API_KEY=f" {key}{space}", **ONE)
         assert ended.code == 0, ended.err
-        assert here("model", "check", "--base-url", served.url, OPENAI_API_KEY=f"{key}{space}").returncode == 0
+        assert runoff("model", "check", "--base-url", served.url, OPENAI_API_KEY=f"{key}{space}").returncode == 0
         assert {each.headers["authorization"] for each in served.asked} == {f"Bearer {key}"}
 
 
 @pytest.mark.parametrize("key", ["sesame\nopen-sesame", "sesame\x1bsesame", "sésame-sésame", "sesame\udcffsesame"])
-def test_a_key_that_no_header_can_hold_is_named_and_not_shown(ask: Ask, here: Runoff, key: str) -> None:
+def test_a_key_that_no_header_can_hold_is_named_and_not_shown(ask: Ask, runoff: Runoff, key: str) -> None:
     with server(FIX) as served:
         ended = ask(served.url, OPENAI_API_KEY=key)
-        checked = here("model", "check", "--base-url", served.url, OPENAI_API_KEY=key)
+        checked = runoff("model", "check", "--base-url", served.url, OPENAI_API_KEY=key)
         assert served.asked == []
     for code, told in ((ended.code, ended.err), (checked.returncode, checked.stdout + checked.stderr)):
         assert code == 2
@@ -233,7 +233,7 @@ def test_a_list_of_models_without_an_end_is_read_to_a_limit(ask: Ask) -> None:
     ],
 )
 def test_what_a_person_must_mend_ends_a_run_that_goes_on_afterwards(
-    ask: Ask, here: Runoff, answer: Answer, words: str
+    ask: Ask, runoff: Runoff, answer: Answer, words: str
 ) -> None:
     with server(answer, FIX) as served:
         ended = ask(served.url, **ONE)
@@ -241,7 +241,7 @@ def test_what_a_person_must_mend_ends_a_run_that_goes_on_afterwards(
         assert words in ended.err
         assert "runoff resume" in ended.err
         assert ended.journal[-1]["kind"] == "run.interrupted"
-        assert here("resume", "last", **QUICK | ONE).returncode == 0
+        assert runoff("resume", "last", **QUICK | ONE).returncode == 0
 
 
 LOOK = plan('r = read(path="halves.py")')
@@ -251,7 +251,7 @@ CUT = raw(chunk('```python\nr = read(path="halves.py")\n'), 0.5)
 
 @pytest.mark.parametrize("answers", [(LOOK, GONE), (LOOK, CUT, CUT, GONE)])
 def test_a_server_that_goes_away_ends_a_run_that_goes_on_once_it_is_back(
-    ask: Ask, here: Runoff, answers: tuple[Answer, ...]
+    ask: Ask, runoff: Runoff, answers: tuple[Answer, ...]
 ) -> None:
     with server(*answers) as served:
         ended = ask(served.url)
@@ -261,17 +261,17 @@ def test_a_server_that_goes_away_ends_a_run_that_goes_on_once_it_is_back(
         assert served.url in ended.journal[-1]["error"]
         asked = len(served.calls)
         served.answers[:] = [FIX]
-        assert here("resume", "last", **QUICK).returncode == 0
+        assert runoff("resume", "last", **QUICK).returncode == 0
     assert len(served.calls) == asked + 2, "each goes on where it was"
 
 
-def test_a_server_that_goes_away_leaves_a_test_that_was_written_to_go_on_with(ask: Ask, here: Runoff) -> None:
+def test_a_server_that_goes_away_leaves_a_test_that_was_written_to_go_on_with(ask: Ask, runoff: Runoff) -> None:
     with server(plan('t = create(path="test_halves.py", content="def test(): pass")'), GONE) as served:
         ended = ask(served.url, **ONE)
         assert (ended.code, ended.journal[-1]["kind"]) == (2, "run.interrupted")
         served.answers[:] = [FIX]
-        assert here("resume", "last", **QUICK | ONE).returncode == 0
-    assert "test_halves.py" in here("show", "last").stdout
+        assert runoff("resume", "last", **QUICK | ONE).returncode == 0
+    assert "test_halves.py" in runoff("show", "last").stdout
 
 
 @pytest.mark.parametrize("last", [FIX, plan('e = edit(path="halves.py", search="number * 2", replace="number // 2")')])
@@ -364,7 +364,9 @@ def test_a_model_that_changes_nothing_is_said_to(ask: Ask) -> None:
     assert "finished without a change" in " ".join(ended.out.split())
 
 
-def test_secrets_in_a_models_words_are_not_in_the_journal_and_patches_stay_as_they_are(ask: Ask, here: Runoff) -> None:
+def test_secrets_in_a_models_words_are_not_in_the_journal_and_patches_stay_as_they_are(
+    ask: Ask, runoff: Runoff
+) -> None:
     secret, key = "sesame-sesame", "sk-0123456789abcdefghij"
     bad = plan(f'x = edit(path="halves.py", search="{secret}", replace="{key}")')
     faulty = plan(f'x = {secret}(path="{key}")')
@@ -383,7 +385,7 @@ def test_secrets_in_a_models_words_are_not_in_the_journal_and_patches_stay_as_th
     (candidate,) = ended.events("candidate")
     assert candidate["step"] == "trajectory 1: [DB_PASSWORD removed] and [key removed]"
     assert "[DB_PASSWORD removed]" in ended.events("trajectory.turn")[-1]["plan"]
-    assert f"+    return number // 2  # {secret}" in here("show", "last").stdout
+    assert f"+    return number // 2  # {secret}" in runoff("show", "last").stdout
 
 
 HOSTILE = [

@@ -12,7 +12,7 @@ import pytest
 
 from memory import Budget, Journal, Ledger, Runs, Store, bill_of
 from selection import Verdict
-from tests.api.conftest import INTERPRETER, ISSUE, Runoff
+from tests.api.conftest import INTERPRETER, ISSUE, Runoff, left_behind
 from tests.api.test_cli import hopeless
 from tests.api.test_model_resolve import MAILROOM, repository, script_of
 from tests.memory.conftest import REDIS, drop
@@ -67,6 +67,8 @@ def test_a_killed_run_shows_what_it_has_cost_so_far(repo: Path, runoff: Runoff, 
     assert "bill:" in shown
     assert "so far" in shown
     assert "search" in shown
+    assert runoff("cleanup").returncode == 0
+    assert left_behind(tmp_path / "state") == []
 
 
 @pytest.mark.parametrize(
