@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 
 class Interrupts:
@@ -16,12 +17,18 @@ class Interrupts:
         self._pass_on: Callable[[], object] | None = None
         self._before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
 
-    def pass_on(self, stop: asyncio.Event) -> None:
-        """Set `stop` when it comes, or at once if it has come."""
+    @contextmanager
+    def passed_on(self, stop: asyncio.Event) -> Iterator[None]:
+        """Set `stop` when it comes, or at once if it has come. One that comes after the block finds nothing left to end: what
+        came out is being shown."""
         loop = asyncio.get_running_loop()
         self._pass_on = lambda: loop.call_soon_threadsafe(stop.set)
         if self._noted:
             stop.set()
+        try:
+            yield
+        finally:
+            self._pass_on = None
 
     def _note(self, number: int, frame: object) -> None:
         self._noted += 1

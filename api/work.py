@@ -83,6 +83,6 @@ async def _until_interrupted(
     from agents.resolve import resolve  # a second of imports that the other commands do without
 
     stop = asyncio.Event()
-    interrupts.pass_on(stop)
     ask = AskOnTerminal(report.console(stderr=True), view) if request.ask else None
-    return await resolve(request, settings, store, run_id=run_id, stop=stop, on_event=view, ask=ask)
+    with interrupts.passed_on(stop):
+        return await resolve(request, settings, store, run_id=run_id, stop=stop, on_event=view, ask=ask)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -13,9 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from api.interrupts import Interrupts
 from selection import Verdict
 from tests.api.conftest import INTERPRETER, ISSUE, Runoff, commit, git, left_behind
 from tests.workspaces.conftest import IMAGE
+from workspaces.sandbox.docker import _state_key
 
 pytestmark = pytest.mark.bubblewrap
 
@@ -136,6 +139,23 @@ def test_an_interrupt_ends_with_130_a_verdict_and_nothing_left_behind(
     assert "runoff resume" in said + errors
     assert (out / "verdict.json").exists()
     assert not left_behind(state)
+
+
+def test_an_interrupt_that_comes_after_the_run_breaks_nothing_that_is_being_shown() -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    interrupts, stop = Interrupts(), asyncio.Event()
+
+    async def run() -> None:
+        with interrupts.passed_on(stop):
+            os.kill(os.getpid(), signal.SIGINT)
+            await asyncio.wait_for(stop.wait(), 10)
+
+    try:
+        asyncio.run(run())
+        os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def started(repo: Path, tmp_path: Path) -> subprocess.Popen[str]:
@@ -307,5 +327,6 @@ def test_a_bug_is_resolved_in_docker(repo: Path, runoff: Runoff, tmp_path: Path)
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout)["winner"]
     assert not left_behind(tmp_path / "state")
-    listed = subprocess.run(["docker", "ps", "-aq", "--filter", "label=runoff.state"], capture_output=True, check=True)
+    label = f"label=runoff.state={_state_key(tmp_path / 'state')}"
+    listed = subprocess.run(["docker", "ps", "-aq", "--filter", label], capture_output=True, check=True)
     assert listed.stdout == b""
