@@ -24,7 +24,7 @@ demo: setup  ## resolve a real bug in the bundled example repository
 	@sh examples/demo.sh $(CURDIR)/$(BIN)/runoff
 
 test: setup  ## run the tests (those that need docker or redis say so when they are skipped)
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest -m 'not slow' -n 2
 
 slow: setup  ## the long property-based runs
 	$(BIN)/python -m pytest -m slow

@@ -11,11 +11,13 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from tests.vllm_server import PLACE, VllmServer
 
@@ -69,14 +71,21 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip(reason)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    report = yield
-    if report.skipped and any(item.get_closest_marker(need) for need in REQUIRED):
-        _skipped.append(f"{item.nodeid}: {report.longreprtext}")
-    return report
+class ByFile(LoadFileScheduling):
+    """Side by side run the tests of different files; but those of the files that need the one vLLM server, in one process."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return "vllm" if "mark.vllm" in Path(self.config.rootpath, file).read_text() else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    return ByFile(config, log)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.skipped and REQUIRED & set(report.keywords):
+        _skipped.append(f"{report.nodeid}: {report.longreprtext}")
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
