@@ -68,7 +68,7 @@ class GivenCandidates:
     def _rank(self) -> dict[str, float]:
         """How likely each that stands is right, by its id."""
         field = look(self._read)
-        self._changes = len({each.text for each in field.edits})
+        self._changes = len({each.change for each in field.edits})
         return {each.candidate.id: each.probability for each in rank_static(field) if each.dropped is None}
 
 

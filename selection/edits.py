@@ -28,13 +28,15 @@ Block = tuple[int, int, int, int]
 class Edit:
     """One candidate's product changes.
 
-    key: equal for candidates that are the same program. text: equal for those whose changed lines are equal.
-    lines: (path, line of base) that are replaced, or that stand beside what is inserted. scopes: (path, name) of the definitions
-    that are changed. removed, added: changed lines with their path, without indentation. tokens: of those lines, with their sign.
+    key: equal for candidates that are the same program. text: equal for those whose changed lines are equal; change: and stand
+    at the same places. lines: (path, line of base) that are replaced, or that stand beside what is inserted. scopes: (path, name)
+    of the definitions that are changed. removed, added: changed lines with their path, without indentation. tokens: of those
+    lines, with their sign.
     """
 
     key: str
     text: str
+    change: str
     files: frozenset[str]
     tests: frozenset[str]
     lines: frozenset[tuple[str, int]]
@@ -77,9 +79,11 @@ def edit(candidate: Candidate) -> Edit:
         tokens.update(("-", word) for line in gone for word in _WORD.findall(line))
         tokens.update(("+", word) for line in come for word in _WORD.findall(line))
         digest.update(path.encode("utf-8", "surrogateescape") + b"\0" + meaning(change) + b"\0")
+    told = repr((sorted(removed.items()), sorted(added.items())))
     return Edit(
         key=digest.hexdigest()[:16],
-        text=hashlib.sha256(repr((sorted(removed.items()), sorted(added.items()))).encode()).hexdigest()[:16],
+        text=_digest(told),
+        change=_digest(told + repr(sorted(lines))),
         files=frozenset(change.path for change in product),
         tests=frozenset(change.path for change in changed) - frozenset(change.path for change in product),
         lines=frozenset(lines),
@@ -92,6 +96,10 @@ def edit(candidate: Candidate) -> Edit:
         ),
         new_files=sum(change.before is None for change in product),
     )
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def changed_blocks(old: list[str], new: list[str]) -> list[Block]:

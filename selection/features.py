@@ -4,7 +4,7 @@ Every number is of one candidate among the others of its issue. None depends on 
 that is there twice (one program, of one sample of one source) counts once. Each family has one voice, whatever its members
 say; where all are of one family, each candidate has one.
 
-Agreement only grows: one more that makes the same change never lowers who made it against the rest. For 1 - likeness is a
+Agreement only grows: one more that makes the same change never lowers who made it against the rest. For 1 - `alike` is a
 metric, so that what is added is nearer to its own program than to any other by no less than these differ elsewhere; and no
 weight of an agreement is negative (see `benchmarks/train_selection.py`).
 """
@@ -17,10 +17,10 @@ from math import fsum, log
 
 from selection.candidates import Candidate
 from selection.edits import Edit
-from selection.similarity import overlap
+from selection.similarity import alike as compare
 
 FEATURES: Mapping[str, str] = {
-    "agreement": "how like the changed tokens are to the nearest of each other voice, the mean over the voices",
+    "agreement": "how like its change is to the nearest of each other voice, the mean over the voices",
     "agreement_most": "the most that any candidate of the issue has of it: whether the issue finds agreement at all",
     "agreement_relative": "how much more it has of it than the issue's candidates on average",
     "same_program": "the share of the other voices that propose the very same program",
@@ -47,7 +47,7 @@ def features(
     """
     units = [_unit(candidate, edit) for candidate, edit in zip(candidates, edits, strict=True)]
     first: dict[Hashable, int] = {}
-    for at in sorted(range(len(units)), key=lambda at: (edits[at].text, sorted(edits[at].tests))):
+    for at in sorted(range(len(units)), key=lambda at: (edits[at].change, sorted(edits[at].tests))):
         first.setdefault(units[at], at)
     places = list(first.values())
     families = [family(candidates[at]) for at in places]
@@ -63,10 +63,10 @@ def family(candidate: Candidate) -> str:
 
 
 def likeness(edits: Sequence[Edit]) -> list[list[float]]:
-    """How like the candidates' changed tokens are, pair by pair; equal ones are compared once."""
+    """How like the candidates' changes are, pair by pair; equal ones are compared once."""
     changes = list(_changes(edits).values())
     small = _compared(changes, changes)
-    return [[small[one.text][other.text] for other in edits] for one in edits]
+    return [[small[one.change][other.change] for other in edits] for one in edits]
 
 
 def outside(candidates: Sequence[Candidate], edits: Sequence[Edit]) -> list[float]:
@@ -77,13 +77,13 @@ def outside(candidates: Sequence[Candidate], edits: Sequence[Edit]) -> list[floa
     alike = _compared(changes, changes)
     voices: dict[str, Counter[str]] = defaultdict(Counter)
     for own, edit in zip(families, edits, strict=True):
-        voices[own][edit.text] += 1
+        voices[own][edit.change] += 1
     return [
         fsum(
-            times * alike[edit.text][text] / sizes[other]
+            times * alike[edit.change][change] / sizes[other]
             for other, said in voices.items()
             if other != own
-            for text, times in said.items()
+            for change, times in said.items()
         )
         / max(1, len(sizes) - 1)
         for own, edit in zip(families, edits, strict=True)
@@ -122,47 +122,44 @@ def _rows(families: Sequence[str], edits: Sequence[Edit], alike: Sequence[Sequen
 def _agreement(edits: Sequence[Edit], voices: Sequence[str], alike: Sequence[Sequence[float]] | None) -> list[float]:
     """For each, the mean over the other voices of its likeness to what they say that is most like it."""
     changes = _changes(edits)
-    made = Counter(edit.text for edit in edits)
-    panel = frozenset(sorted(changes, key=lambda text: (-made[text], text))[:PANEL])
+    made = Counter(edit.change for edit in edits)
+    panel = frozenset(sorted(changes, key=lambda change: (-made[change], change))[:PANEL])
     says: dict[str, set[str]] = defaultdict(set)
     for edit, voice in zip(edits, voices, strict=True):
-        says[voice] |= {edit.text} & panel
-    heard = {voice: frozenset(texts) for voice, texts in says.items() if texts}
+        says[voice] |= {edit.change} & panel
+    heard = {voice: frozenset(said) for voice, said in says.items() if said}
     sets = Counter(heard.values())
     if alike is None:
-        rows = _compared(changes.values(), [changes[text] for text in sorted(panel)])
+        rows = _compared(changes.values(), [changes[change] for change in sorted(panel)])
     else:
-        at = {edit.text: place for place, edit in enumerate(edits)}
+        at = {edit.change: place for place, edit in enumerate(edits)}
         rows = {one: {other: alike[at[one]][at[other]] for other in panel} for one in changes}
     total = {
-        one: fsum(times * max(row[other] for other in texts) for texts, times in sets.items())
+        one: fsum(times * max(row[other] for other in said) for said, times in sets.items())
         for one, row in rows.items()
     }
     found = []
     for edit, voice in zip(edits, voices, strict=True):
-        own = max((rows[edit.text][other] for other in heard.get(voice, ())), default=0.0)
+        own = max((rows[edit.change][other] for other in heard.get(voice, ())), default=0.0)
         others = len(heard) - (voice in heard)
-        found.append((total[edit.text] - own) / others if others else 0.0)
+        found.append((total[edit.change] - own) / others if others else 0.0)
     return found
 
 
 def _changes(edits: Iterable[Edit]) -> dict[str, Edit]:
-    """The first edit of each text: all of one text change the same tokens."""
+    """The first edit of each change."""
     first: dict[str, Edit] = {}
     for edit in edits:
-        first.setdefault(edit.text, edit)
+        first.setdefault(edit.change, edit)
     return first
 
 
 def _compared(edits: Iterable[Edit], panel: Sequence[Edit]) -> dict[str, dict[str, float]]:
-    """text -> text of the panel -> likeness."""
+    """change -> change of the panel -> likeness."""
     found: dict[str, dict[str, float]] = {}
     for one in edits:
-        row = found[one.text] = {}
+        row = found[one.change] = {}
         for other in panel:
-            before = found.get(other.text, {}).get(one.text)
-            if one.text == other.text:
-                row[other.text] = 1.0
-            else:
-                row[other.text] = overlap(one.tokens, other.tokens) if before is None else before
+            before = found.get(other.change, {}).get(one.change)
+            row[other.change] = compare(one, other) if before is None else before
     return found

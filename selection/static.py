@@ -79,9 +79,9 @@ def rank_static(
         model, rows = shipped("standing"), with_standing(field.rows, field.sources, standing)
     else:
         model, rows = shipped("alone"), field.rows
-    made = Counter(each.text for each in field.edits)
+    made = Counter(each.change for each in field.edits)
     ranked = [
-        Ranked(candidate, model.probability(row), _why(row, made[edit.text] - 1, records))
+        Ranked(candidate, model.probability(row), _why(row, made[edit.change] - 1, records))
         for candidate, row, edit in zip(field.candidates, rows, field.edits, strict=True)
     ]
     ranked.sort(key=lambda each: (-each.probability, each.candidate.id))
@@ -107,7 +107,7 @@ def source_standing(fields: Iterable[Field]) -> dict[str, float]:
 def _why(row: Sequence[float], same: int, records: Mapping[str, Record] | None) -> str:
     """same: how many others change the same lines."""
     of = dict(zip(FEATURES, row, strict=False))
-    said = [f"{100 * of['agreement']:.0f} % of its changed tokens are in the others' nearest patches on average"]
+    said = [f"it is {100 * of['agreement']:.0f} % like the others' nearest patches on average"]
     if same:
         said.append(f"{same} other{'s change' if same > 1 else ' changes'} the same lines")
     if of["undefined"]:
