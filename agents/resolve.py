@@ -16,17 +16,17 @@ import math
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
 from agents.allocate import first_wave, next_wave, used_up
-from agents.changes import changes_of
 from agents.checkpoints import checkpoints
 from agents.evidence import Evidence
 from agents.firstplan import run_first_plan
+from agents.found import check, keep, rank, recall
 from agents.held import held
 from agents.live import LiveRun, live_run
 from agents.modelplan import run_model_plan
@@ -54,8 +54,7 @@ from memory import (
     StoreUnusable,
     open_teller,
 )
-from selection import Candidate, Provenance, Verdict
-from workspaces import PatchError, patched_files
+from selection import Verdict
 
 WAVE_S = 10.0
 REPORT_S = 0.5  # between two events of progress
@@ -72,7 +71,7 @@ class Outcome:
 
 
 class State(TypedDict, total=False):
-    """What a checkpoint holds. found: one row for each plausible candidate (see `_row`). tried: proposals drawn. deepened:
+    """What a checkpoint holds. found: one row for each plausible candidate (see `keep`). tried: proposals drawn. deepened:
     those that went on after they were cut short. samples, what, deepen: the next wave; samples is 0 once no other is wanted,
     and None between a wave and the decision about the next."""
 
@@ -234,7 +233,7 @@ async def localise(state: State, runtime: Runtime[LiveRun]) -> State:
             await run_model_plan(live, tried=state.get("tried", 0), deepened=state.get("deepened", []))
     for note in live.evidence.notes():
         live.journal.append("note", {"text": note})
-    live.evidence.candidates |= {row["id"]: _candidate(live, row) for row in state.get("found", [])}
+    live.evidence.candidates |= {row["id"]: recall(live, row) for row in state.get("found", [])}
     recall_ballots(live)
     await restore(live)
     return {}
@@ -257,12 +256,12 @@ async def wave(state: State, runtime: Runtime[LiveRun]) -> State:
             async for event in events:
                 now = time.monotonic()
                 if isinstance(event, Ranked):
-                    _rank(live, found, event)
+                    rank(live, found, event)
                     continue
                 stage.candidates += event.executions
                 if isinstance(event, Found):
-                    await asyncio.to_thread(_check, live, event.candidate)
-                    found.append(_row(live, event, search_s + now - started))
+                    await asyncio.to_thread(check, live, event.candidate)
+                    found.append(keep(live, event, search_s + now - started))
                 if isinstance(event, Found) or now - reported > REPORT_S:
                     reported = now
                     _report(live, policy.drawn, found, search_s + now - started)
@@ -337,65 +336,3 @@ async def finish(state: State, runtime: Runtime[LiveRun]) -> State:
 def _report(live: LiveRun, tried: int, found: list[dict[str, Any]], elapsed_s: float) -> None:
     data = {"tried": tried, "plausible": len(found), "elapsed_s": round(elapsed_s, 2)}
     live.journal.append("progress", data)
-
-
-def _check(live: LiveRun, candidate: Candidate) -> None:
-    """Whether git makes of the patch what was tested. Raises PatchError; then Runoff itself is at fault."""
-    assert live.checkout is not None
-    if candidate.provenance.policy != "repair":
-        return  # its files were read from the patch
-    after = {path: entry and entry[1] for path, entry in patched_files(live.checkout, candidate.patch).items()}
-    if after != {change.path: change.after for change in candidate.changes}:
-        raise PatchError(f"the patch of candidate {candidate.id} does not hold what was tested; please report this")
-
-
-def _row(live: LiveRun, found: Found, elapsed_s: float) -> dict[str, Any]:
-    """Keep a candidate: its files in the file store, its row in the journal and the checkpoint."""
-    candidate = found.candidate
-    live.evidence.candidates[candidate.id] = candidate
-    if found.proven:
-        live.evidence.proven.add(candidate.id)
-    row = {
-        "id": candidate.id,
-        "policy": candidate.provenance.policy,
-        "model": candidate.provenance.model,
-        "trajectory": candidate.provenance.trajectory,
-        "source": candidate.provenance.source,
-        "family": candidate.provenance.family,
-        "sample": candidate.provenance.sample,
-        "proven": found.proven,
-        "step": candidate.provenance.step,
-        "score": candidate.score,
-        "misfit": candidate.misfit,
-        "probability": candidate.probability,
-        "patch": live.store.files.put(candidate.patch),
-        "tried": found.tried,
-        "elapsed_s": round(elapsed_s, 3),
-    }
-    live.journal.append("candidate", row)
-    return row
-
-
-def _rank(live: LiveRun, found: list[dict[str, Any]], ranked: Ranked) -> None:
-    """What is known of earlier candidates now that there are more."""
-    for at, row in enumerate(found):
-        name = row["id"]
-        if (likely := ranked.likely.get(name)) is not None:
-            found[at] = row | {"probability": likely}
-            live.evidence.candidates[name] = replace(live.evidence.candidates[name], probability=likely)
-
-
-def _candidate(live: LiveRun, row: dict[str, Any]) -> Candidate:
-    """The candidate of a row, which an earlier process found."""
-    assert live.checkout is not None
-    patch = live.store.files.get(row["patch"])
-    if row.get("proven"):
-        live.evidence.proven.add(row["id"])
-    trajectory, source, family = (row.get(name) for name in ("trajectory", "source", "family"))
-    made = (row["policy"], row["step"], row["model"], trajectory, source, family, row.get("sample", 1))
-    provenance = Provenance(*made)
-    misfit = row.get("misfit")
-    changes = () if misfit or not patch.strip() else changes_of(live.checkout, patch)
-    return Candidate(
-        row["id"], patch, changes, provenance, row["score"], misfit=misfit, probability=row.get("probability")
-    )

@@ -236,12 +236,12 @@ def _end_processes(root: Path) -> list[int]:
 def _belonging_to(root: Path) -> list[int]:
     """The owner's supervisor, told by its command line as are the processes that it has only just forked, and what carries the
     MARK of one of the owner's sandboxes."""
-    mark, place, found = os.fsencode(f"{MARK}={root.name}-"), os.fsencode(root), []
+    mark, place, found = os.fsencode(f"\0{MARK}={root.name}-"), os.fsencode(root), []
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             words = (process / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
             supervises = words[-1] == place and any(b"supervisor.main" in word for word in words)
-            if supervises or (b"\0" + (process / "environ").read_bytes()).find(b"\0" + mark) >= 0:
+            if supervises or mark in b"\0" + (process / "environ").read_bytes():
                 found.append(int(process.name))
     return found
 
