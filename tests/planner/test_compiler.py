@@ -166,8 +166,23 @@ def test_what_nobody_reads_and_changes_nothing_is_left_out_when_the_plan_says_wh
     assert compile_plan(text, TOOLS).pruned == ()
     plan = compile_plan(text + "finish(answer=a.text)", TOOLS)
     assert plan.pruned == ("b", "d")
-    assert [call.name for call in plan.calls] == ["a", "after b", "c"]
-    assert dict(plan.calls[2].needs) == {"after b": "writes after read"}
+    assert {call.name: dict(call.needs) for call in plan.calls} == {"a": {}, "c": {}}
+
+
+def test_the_order_of_what_is_left_does_not_hang_on_what_is_left_out() -> None:
+    one = "a = edit(path='x')\nb = read(path='x')\nc = edit(path='x')\nfinish(answer=1)"
+    assert {call.name: dict(call.needs) for call in compile_plan(one, TOOLS).calls} == {
+        "a": {},
+        "c": {"a": "writes after"},
+    }
+    two = "a = edit(path='x')\nb = edit(path='y')\nc = grep(pattern='p')\nd = edit(path='z')\nfinish(answer=1)"
+    plan = compile_plan(two, TOOLS)
+    assert {call.name: set(call.needs) for call in plan.calls} == {
+        "a": set(),
+        "b": set(),
+        "after c": {"a", "b"},
+        "d": {"after c"},
+    }
 
 
 def test_ranks_follow_the_longest_chain() -> None:
