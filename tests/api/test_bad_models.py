@@ -317,7 +317,7 @@ def test_a_history_that_the_server_finds_too_long_is_condensed_once(ask: Ask) ->
 
 def test_a_time_that_ends_first_does_not_hide_what_the_server_said(ask: Ask) -> None:
     with server(error(429, "slow down")) as served:
-        ended = ask(served.url, "--budget", "wall=6s", RUNOFF_PATIENCE_S="300")
+        ended = ask(served.url, "--budget", "wall=15s", RUNOFF_PATIENCE_S="300")
     assert ended.code == 1
     assert ended.verdict["stopped"] == "the time is used up"
     (note,) = ended.verdict["notes"]

@@ -72,19 +72,19 @@ def test_a_killed_run_shows_what_it_has_cost_so_far(repo: Path, runoff: Runoff, 
 
 
 @pytest.mark.parametrize(
-    ("budget", "ended"),
+    ("budget", "turn", "ended"),
     [
-        ("tokens=8k", "stopped: the budget is used up (tokens=8000"),
-        ("usd=0.06", "stopped: the budget is used up (usd=0.06"),
-        ("candidates=1", "stopped: the budget is used up (candidates=1"),
-        ("wall=3s", "stopped: the time is used up"),
+        ("tokens=8k", "r = run_tests()", "stopped: the budget is used up (tokens=8000"),
+        ("usd=0.06", "r = run_tests()", "stopped: the budget is used up (usd=0.06"),
+        ("candidates=1", "r = run_tests()", "stopped: the budget is used up (candidates=1"),
+        ("wall=15s", 'r = run(command="sleep 600")', "stopped: the time is used up"),
     ],
 )
 def test_each_limit_ends_a_run_with_a_model_and_says_so(
-    runoff: Runoff, tmp_path: Path, budget: str, ended: str
+    runoff: Runoff, tmp_path: Path, budget: str, turn: str, ended: str
 ) -> None:
     issue = repository("mailroom", tmp_path / "repo")
-    model = script_of(tmp_path / "script.json", [*MAILROOM[:2], *["Once more.\n```\nr = run_tests()\n```"] * 40])
+    model = script_of(tmp_path / "script.json", [*MAILROOM[:2], *[f"Once more.\n```\n{turn}\n```"] * 40])
     run = runoff("resolve", tmp_path / "repo", "--issue", issue, "--model", model, "--budget", budget, **PRICES)
     assert run.returncode in (0, 1), run.stderr
     assert ended in run.stdout
