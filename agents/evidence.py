@@ -31,6 +31,7 @@ from selection import (
     decide,
     drop,
     posterior,
+    printable,
 )
 
 RIVAL = 0.2  # of the best one's probability: who has less can no longer win
@@ -304,5 +305,5 @@ def _name(place: int, example: Example) -> str:
 
 
 def _paths(changes: Sequence[Change]) -> str:
-    paths = sorted({change.path for change in changes})
+    paths = sorted({printable(change.path) for change in changes})
     return ", ".join(paths[:3]) + (", …" if len(paths) > 3 else "")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.errors import BadCandidates
+from selection import printable
 
 PATCHES, PREDICTIONS = (".diff", ".patch"), (".jsonl", ".json")
 LARGEST = 64 << 20  # bytes of one patch
@@ -42,7 +43,8 @@ def read_predictions(places: Sequence[Path], instance: str | None = None) -> lis
     instance: the Issue's id, needed where predictions of several are there. Raises BadCandidates: which file, which line,
     what to do.
     """
-    found = [each for place in places for each in _of_place(place)]
+    seen = set[Path]()
+    found = [each for place in places for each in _of_place(place, seen)]
     how = "give .diff or .patch files, or predictions (.jsonl, .json)"
     return _of_one_issue(found, instance, "--instance", ", ".join(map(str, places)), how)
 
@@ -84,16 +86,20 @@ def _whole(patch: bytes) -> bytes:
     return patch if not patch.strip() or patch.endswith(b"\n") else patch + b"\n"
 
 
-def _of_place(place: Path) -> Iterator[Prediction]:
+def _of_place(place: Path, seen: set[Path]) -> Iterator[Prediction]:
+    """seen: the files that were read; a file that is given twice is no second opinion."""
     try:
         if place.is_dir():
             files = _below(place)
             if not files:
                 raise BadCandidates(f"{place} holds no .diff, .patch, .jsonl or .json file")
-            for name in files:
-                yield from _of_file(place / name, str(name.with_suffix("")))
+            named = [(place / name, str(name.with_suffix(""))) for name in files]
         else:
-            yield from _of_file(place, place.stem)
+            named = [(place, place.stem)]
+        for path, name in named:
+            if path.resolve() not in seen:
+                seen.add(path.resolve())
+                yield from _of_file(path, printable(name))
     except OSError as error:
         raise BadCandidates(f"{error.filename or place} cannot be read: {error.strerror}") from error
 
@@ -152,8 +158,6 @@ def _sent(data: Any, where: str) -> Prediction:
             raise BadCandidates(f"{where} has a field {others[0]!r}; send source and patch, and nothing else")
         source, patch = _texts(data, where, {"source": str, "patch": str}, {})
         read = Prediction(source, _patch(patch, where))
-    if _SURROGATE.search(read.source):
-        raise BadCandidates(f"{where}: the source {read.source!r} is no Unicode text")
     if b"\0" in read.patch:
         raise BadCandidates(f"{where}: the patch holds NUL bytes; `git diff --binary` writes such changes as text")
     if _CONVERTED.search(read.patch):
@@ -183,6 +187,8 @@ def _texts(data: Mapping[str, Any], where: str, kinds: Mapping[str, Any], missin
         value = data.get(name, missing.get(name))
         if not isinstance(value, kind):
             raise BadCandidates(f"{where}: {name} must be a text, and is {type(value).__name__}")
+        if value and name not in ("model_patch", "patch") and _SURROGATE.search(value):
+            raise BadCandidates(f"{where}: {name} {value!r} is no Unicode text")
         yield value
 
 

@@ -26,7 +26,7 @@ from selection.allocation import (
 )
 from selection.ballots import Ballot, Outcome, Probe, ProbeKind, flakiness
 from selection.calibrate import Calibration, calibrate
-from selection.candidates import PLAIN, Candidate, Change, Provenance
+from selection.candidates import PLAIN, Candidate, Change, Provenance, printable
 from selection.classes import EquivalenceClass, classify
 from selection.confidence import behave_alike, posterior
 from selection.count import Count, Standing, count
@@ -91,6 +91,7 @@ __all__ = [
     "look",
     "next_step",
     "posterior",
+    "printable",
     "rank_inputs",
     "rank_static",
     "share_price",

@@ -7,6 +7,11 @@ from dataclasses import dataclass
 PLAIN, LINK = "100644", "120000"
 
 
+def printable(path: str) -> str:
+    """A path whose bytes are not UTF-8, in a form that JSON can hold."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One file of a patch: its whole content on base and with the patch; None where the file does not exist. Modes in git's

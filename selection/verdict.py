@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from selection.ballots import Ballot, Outcome, Probe, ProbeKind
-from selection.candidates import Candidate
+from selection.candidates import Candidate, printable
 from selection.classes import unambiguous
 from selection.confidence import confidence, likely, unmended
 from selection.count import Count, Standing
@@ -198,7 +198,7 @@ def _report(
 ) -> CandidateReport:
     return CandidateReport(
         id=candidate.id,
-        files=[_printable(change.path) for change in candidate.changes],
+        files=[printable(change.path) for change in candidate.changes],
         policy=candidate.provenance.policy,
         step=candidate.provenance.step,
         model=candidate.provenance.model,
@@ -252,8 +252,3 @@ def _ballot(counted: Count, ballot: Ballot) -> BallotReport:
         digest=ballot.digest,
         weight=None if weight is None else round(weight, 3),
     )
-
-
-def _printable(path: str) -> str:
-    """A path whose bytes are not UTF-8, in a form that JSON can hold."""
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -39,6 +39,17 @@ def test_a_directory_is_read_at_any_depth_and_sources_are_named_by_their_paths(t
     assert found == [("b", b"b\n"), ("sub/b", b"deep\n"), ("sub/more/c.v1", b"deeper\n")]
 
 
+def test_a_file_that_is_given_twice_is_read_once(tmp_path: Path) -> None:
+    (tmp_path / "a.diff").write_bytes(b"a\n")
+    (tmp_path / "link.diff").symlink_to("a.diff")
+    assert read_predictions([tmp_path / "a.diff", tmp_path, tmp_path / "a.diff"]) == [Prediction("a", b"a\n")]
+
+
+def test_a_file_whose_name_is_not_utf_8_is_named_in_what_json_can_hold(tmp_path: Path) -> None:
+    (tmp_path / "\udcff.diff").write_bytes(b"a\n")
+    assert read_predictions([tmp_path]) == [Prediction("\\xff", b"a\n")]
+
+
 @pytest.mark.parametrize("form", ["jsonl", "list", "object", "one"])
 def test_predictions_in_each_form(tmp_path: Path, form: str) -> None:
     one = row("x-1", "diff", model_name_or_path="m")
@@ -80,6 +91,7 @@ def test_ten_thousand_predictions_are_read(tmp_path: Path) -> None:
         ('{"instance_id": 3, "model_patch": ""}', "instance_id must be a text, and is int"),
         ('{"instance_id": "x", "model_patch": ["a"]}', "model_patch must be a text, and is list"),
         ('{"instance_id": "x", "model_patch": "", "model_name_or_path": {}}', "model_name_or_path must be a text"),
+        (r'{"instance_id": "x", "model_patch": "", "model_name_or_path": "m\ud800"}', "is no Unicode text"),
         ("[1]", "line 1 is no object"),
         ("{", "line 1 is not JSON"),
         ("[" * 100_000, "line 1 is not JSON"),
