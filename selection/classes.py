@@ -73,7 +73,7 @@ def _key(candidate: Candidate) -> str:
 def meaning(change: Change) -> bytes:
     """A file with a patch, in a form that is equal for programs that differ in form alone."""
     if change.after is None:
-        return b"deleted"
+        return b"\0deleted"
     mode = b"" if change.new_mode is None else b"mode %s\0" % change.new_mode.encode()
     if change.mode_after == LINK:
         return mode + change.after

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from selection.candidates import LINK, Candidate, Change
-from selection.syntax import TooDeep, Unparsable, normalised
+from selection.candidates import LINK, Candidate, Change, printable
+from selection.syntax import Unknown, Unparsable, normalised
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,13 @@ def drop(candidates: Iterable[Candidate]) -> tuple[tuple[Candidate, ...], tuple[
 
 
 def is_test(path: str) -> bool:
-    """Whether a path is a test or test support by pytest's and unittest's conventions."""
+    """Whether a path is a test or test support by pytest's and unittest's conventions. What Python packages call `test` or
+    `testing` is product, for their users' tests (django/test/client.py)."""
     pure = PurePosixPath(path)
-    name = pure.name
+    name, folders = pure.name, pure.parts[:-1]
     return (
-        any(part in ("test", "tests", "testing") for part in pure.parts[:-1])
+        "tests" in folders
+        or any(part in ("test", "testing") for part in (folders[:1] if name.endswith(".py") else folders))
         or name == "conftest.py"
         or (name.startswith("test_") and name.endswith(".py"))
         or name.endswith("_test.py")
@@ -66,11 +68,11 @@ def _breaks(change: Change) -> str | None:
         return None
     try:
         normalised(change.path, change.after)
-    except TooDeep:
+    except Unknown:
         return None
     except Unparsable as error:
         if change.before is None or _parses(change.path, change.before):
-            return f"{change.path} no longer parses: {error}"
+            return f"{printable(change.path)} no longer parses: {error}"
     return None
 
 

@@ -2,8 +2,10 @@
 
 Two sources have equal digests only if they are the same program; the converse is not promised. A local variable's name is
 replaced by the number of its first appearance. Names stay where somebody else may see them: parameters (callers may give them
-by keyword), functions, classes and imported modules, attributes, whatever is declared global or nonlocal, and everything in a
-definition that asks for its names (`locals()`, `eval`, …).
+by keyword), functions, classes and imported modules, attributes, whatever is declared global or nonlocal, what a string names
+as pandas' `query` does (`@limit`), and everything in a definition that asks for its names (`locals()`, `eval`, …). Docstrings
+stay where they hold examples, which tests may run, and everywhere in a file that reads them (`__doc__`, click, …); so does the
+first line of a script.
 
 No recursion: Python's own parser sets the limit of nesting, not this reader.
 """
@@ -13,6 +15,7 @@ from __future__ import annotations
 import ast
 import builtins
 import hashlib
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +24,10 @@ from importlib.util import decode_source
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-_ASKING = frozenset({"locals", "vars", "eval", "exec", "dir", "currentframe", "_getframe"})
+_ASKING = frozenset({"locals", "vars", "eval", "exec", "dir", "currentframe", "_getframe", "evaluate", "sql"})
+_NAMED = re.compile(r"@(\w+)")  # a local variable, in a string that a callee reads
+_READS_DOCSTRINGS = re.compile(r"\b(?:__doc__|getdoc|docopt|yacc|click|typer|fire)\b")
+_EXAMPLE = ">>>"
 _IMPLICIT = frozenset(dir(builtins)) | {
     "__file__",
     "__path__",
@@ -68,11 +74,12 @@ def program(source: bytes) -> Program:
     text = decode_source(source)
     tree = _parse(text)
     lines = text.encode().split(b"\n")
-    digest = hashlib.sha256()
+    docs = _READS_DOCSTRINGS.search(text) is not None
+    digest = hashlib.sha256(lines[0].rstrip() if lines[0].startswith(b"#!") else b"")
     definitions: list[Definition] = []
     free: set[str] = set()
     binds: set[str] = set()
-    waiting: list[tuple[ast.stmt | None, str]] = [(statement, "") for statement in reversed(_told(tree.body))]
+    waiting: list[tuple[ast.stmt | None, str]] = [(statement, "") for statement in reversed(_told(tree.body, docs))]
     while waiting:
         node, within = waiting.pop()
         if node is None:
@@ -82,11 +89,11 @@ def program(source: bytes) -> Program:
             name = f"{within}.{node.name}".lstrip(".")
             definitions.append(Definition(_first(node), node.end_lineno or node.lineno, name))
         if isinstance(node, ast.ClassDef):
-            unit = _class_head(node)
+            unit = _class_head(node, docs)
             waiting.append((None, within))
-            waiting.extend((statement, name) for statement in reversed(_told(node.body)))
+            waiting.extend((statement, name) for statement in reversed(_told(node.body, docs)))
         else:
-            unit = _unit(node, lines)
+            unit = _unit(node, lines, docs)
         digest.update(unit.digest)
         free |= unit.free
         binds |= unit.binds
@@ -104,8 +111,8 @@ def _first(node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return min([node.lineno, *(each.lineno for each in node.decorator_list)])
 
 
-def _told(body: Sequence[ast.stmt]) -> list[ast.stmt]:
-    """A body without docstrings and other bare strings."""
+def _told(body: Sequence[ast.stmt], docs: bool) -> list[ast.stmt]:
+    """A body without docstrings and other bare strings that nobody reads. docs: the file reads them."""
     return [
         statement
         for statement in body
@@ -113,33 +120,34 @@ def _told(body: Sequence[ast.stmt]) -> list[ast.stmt]:
             isinstance(statement, ast.Expr)
             and isinstance(statement.value, ast.Constant)
             and isinstance(statement.value.value, str)
+            and not (docs or _EXAMPLE in statement.value.value)
         )
     ] or [ast.Pass()]
 
 
-def _unit(node: ast.stmt, lines: list[bytes]) -> _Unit:
+def _unit(node: ast.stmt, lines: list[bytes], docs: bool) -> _Unit:
     """Most definitions of a file are those of its other versions: they are read once, by their text."""
     if not isinstance(node, _FUNCTIONS):
-        return _read(node)
+        return _read(node, docs)
     first = _first(node)
     indentation = lines[first - 1][: len(lines[first - 1]) - len(lines[first - 1].lstrip(b" \t"))]
     last = node.end_lineno or first
     if len(lines[last - 1].rstrip()) != node.end_col_offset or node.col_offset != len(indentation):
-        return _read(node)
+        return _read(node, docs)
     text = b"\n".join(lines[first - 1 : last])
-    return _unit_of_text(b"if 1:\n" + text if indentation else text, bool(indentation))
+    return _unit_of_text(b"if 1:\n" + text if indentation else text, bool(indentation), docs)
 
 
 @lru_cache(maxsize=_MOST_UNITS)
-def _unit_of_text(text: bytes, wrapped: bool) -> _Unit:
+def _unit_of_text(text: bytes, wrapped: bool, docs: bool) -> _Unit:
     statement = _parse(text).body[0]
     if wrapped:
         assert isinstance(statement, ast.If)
         statement = statement.body[0]
-    return _read(statement)
+    return _read(statement, docs)
 
 
-def _class_head(node: ast.ClassDef) -> _Unit:
+def _class_head(node: ast.ClassDef, docs: bool) -> _Unit:
     head = ast.ClassDef(
         name=node.name,
         bases=node.bases,
@@ -148,7 +156,7 @@ def _class_head(node: ast.ClassDef) -> _Unit:
         decorator_list=node.decorator_list,
         **({"type_params": node.type_params} if hasattr(node, "type_params") else {}),
     )
-    return _read(head)
+    return _read(head, docs)
 
 
 @dataclass(slots=True, eq=False)
@@ -165,9 +173,9 @@ class _Scope:
 _Item = tuple[ast.AST | str, "_Scope | None"]
 
 
-def _read(statement: ast.stmt) -> _Unit:
+def _read(statement: ast.stmt, docs: bool) -> _Unit:
     """The form of one statement: its tree in prefix order, each name as it is or as the number of a local variable."""
-    reader = _Reader(_fixed(statement))
+    reader = _Reader(_fixed(statement), docs)
     digest = hashlib.sha256()
     waiting: list[_Item] = [(statement, None)]
     while waiting:
@@ -183,8 +191,9 @@ def _read(statement: ast.stmt) -> _Unit:
 class _Reader:
     """What stands for a node: words, and its children with the scope in which they are read."""
 
-    def __init__(self, fixed: frozenset[str] | None) -> None:
+    def __init__(self, fixed: frozenset[str] | None, docs: bool) -> None:
         self._fixed = fixed
+        self._docs = docs
         self._count = 0
         self.free: set[str] = set()
         self.declared: set[str] = set()  # global names that a function binds
@@ -203,7 +212,7 @@ class _Reader:
             inner = _Scope(names | kept, names | kept, scope, is_class=True)
             groups = (node.decorator_list, getattr(node, "type_params", []), node.bases, node.keywords)
             head = [item for group in groups for item in [(f"[{len(group)}", None), *_in(scope, group)]]
-            return [(f"class {node.name}", None), *head, *_in(inner, _told(node.body)), ("end", None)]
+            return [(f"class {node.name}", None), *head, *_in(inner, _told(node.body, self._docs)), ("end", None)]
         if isinstance(node, _COMPREHENSIONS):
             return [(kind, None), *self._comprehension(node, scope)]
         items: list[_Item] = [(kind, None)]
@@ -235,7 +244,8 @@ class _Reader:
             if read:
                 self.free.add(name)
             return f".{name}"
-        if self._fixed is None or name in self._fixed or name in at.kept or name.startswith("__"):
+        mangled = name.startswith("_") and "__" in name  # __name of a class, as it is written outside
+        if self._fixed is None or name in self._fixed or name in at.kept or mangled:
             return f".{name}"
         if name not in at.numbers:
             self._count += 1
@@ -246,7 +256,7 @@ class _Reader:
         self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, scope: _Scope | None
     ) -> Iterator[_Item]:
         given = node.args
-        body = [node.body] if isinstance(node, ast.Lambda) else _told(node.body)
+        body = [node.body] if isinstance(node, ast.Lambda) else _told(node.body, self._docs)
         names, kept = _bound(body)
         by_name = {each.arg for each in (*given.args, *given.kwonlyargs)}
         unnamed = {each.arg for each in (*given.posonlyargs, given.vararg, given.kwarg) if each is not None}
@@ -293,6 +303,8 @@ def _fixed(statement: ast.stmt) -> frozenset[str] | None:
     for node in ast.walk(statement):
         if isinstance(node, ast.Global | ast.Nonlocal):
             fixed.update(node.names)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            fixed.update(_NAMED.findall(node.value))
         elif (isinstance(node, ast.Name) and node.id in _ASKING) or (
             isinstance(node, ast.Attribute) and node.attr in _ASKING
         ):

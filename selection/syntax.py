@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from selection.grammars import language, words
 from selection.pythonic import Program, program
 
@@ -10,24 +12,38 @@ class Unparsable(Exception):
     """The source is not Python (as this interpreter reads it)."""
 
 
-class TooDeep(Unparsable):
-    """The source is nested too deeply for Python's parser; whether it is right is not known."""
+class Unknown(Unparsable):
+    """Whether it is Python is not known: it is nested too deeply for the parser, or a later version may read it."""
+
+
+_NEWER = re.compile(
+    r"\s*(?:type\s+\w|class\s+\w+\s*\[|(?:async\s+)?def\s+\w+\s*\[)|.*\bt[rR]?[\"']"
+)  # 3.12, 3.12, 3.14
 
 
 def python(source: bytes) -> Program:
     """Read a Python source. Raises Unparsable."""
     try:
         return program(source)
-    except (SyntaxError, ValueError) as error:
-        raise Unparsable(str(error) or type(error).__name__) from error
+    except (SyntaxError, ValueError, LookupError) as error:  # LookupError: it names an encoding that there is not
+        raise (Unknown if _may_be_newer(error) else Unparsable)(str(error) or type(error).__name__) from error
     except (RecursionError, MemoryError) as error:
-        raise TooDeep(str(error) or type(error).__name__) from error
+        raise Unknown(str(error) or type(error).__name__) from error
+
+
+def _may_be_newer(error: Exception) -> bool:
+    """Whether a Python later than this interpreter may read it: the tests' own is what counts."""
+    if not isinstance(error, SyntaxError):
+        return False
+    said = error.msg.startswith("f-string") or "multiple exception types" in error.msg  # 3.12, 3.14
+    return said or _NEWER.match(error.text or "") is not None
 
 
 def normalised(path: str, source: bytes) -> bytes:
     """A form that is equal for sources of one language only if they are the same program. Raises Unparsable for Python
     alone: other grammars do not know every dialect, so what they cannot read, and what has no grammar here, is compared by its
-    lines. White space within these, or before them, means something (YAML, Makefiles, a string); behind them it does not."""
+    lines. White space within these, or before them, means something (YAML, Makefiles, a string); behind them it does not, but
+    for what follows a backslash, and line ends in a script that names its interpreter."""
     if path.endswith((".py", ".pyi")):
         return python(source).digest
     name = language(path)
@@ -38,4 +54,10 @@ def normalised(path: str, source: bytes) -> bytes:
 def _lines(source: bytes) -> bytes:
     if b"\0" in source:
         return source  # no text
-    return b"\n".join(line.rstrip(b" \t\r") for line in source.split(b"\n")).rstrip(b"\n")
+    blanks = b" \t" if source.startswith(b"#!") else b" \t\r"
+    return b"\n".join(_without(blanks, line) for line in source.split(b"\n")).rstrip(b"\n")
+
+
+def _without(blanks: bytes, line: bytes) -> bytes:
+    short = line.rstrip(blanks)
+    return line.rstrip(b"\r") if short.endswith(b"\\") else short

@@ -146,8 +146,10 @@ def test_the_line_that_only_failing_tests_execute_is_the_most_suspicious() -> No
 
 
 def test_test_files_are_told_by_their_names() -> None:
-    assert all(map(is_test, ["tests/a.py", "test_a.py", "a/conftest.py", "x/a_test.py"]))
-    assert not any(map(is_test, ["contest.py", "src/latest.py", "attest/a.py"]))
+    assert all(
+        map(is_test, ["tests/a.py", "a/test/b.js", "test_a.py", "a/test/test_b.py", "a/conftest.py", "x/a_test.py"])
+    )
+    assert not any(map(is_test, ["contest.py", "src/latest.py", "attest/a.py", "django/test/client.py"]))
 
 
 def test_examples_are_found_in_docstrings_and_in_the_issue() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tree_sitter import Node, Parser
 
 from selection.grammars import grammar
-from selection.syntax import TooDeep, Unparsable, normalised, python
+from selection.syntax import Unknown, Unparsable, normalised, python
 
 BASE = """
 def mean(values, *, start=0):
@@ -73,6 +73,12 @@ def test_a_local_is_not_another_name(one: str, other: str) -> None:
         ("x = 'a'", "x = b'a'"),
         ("class A:\n    def f(self): pass\nx = 1", "class A:\n    def f(self): pass\n    x = 1"),
         ("def f():\n    x = 1\n    class A: x = x\n    return A", "def f():\n    y = 1\n    class A: x = y\n    return A"),
+        ("class C:\n  def f(s):\n    _C__x = 1\n    return __x", "class C:\n  def f(s):\n    y = 1\n    return __x"),
+        ("def f(t):\n    x = 1\n    return t.query('a > @x')", "def f(t):\n    y = 1\n    return t.query('a > @x')"),
+        ('def f():\n    """>>> f()\n    1"""\n    return 1', 'def f():\n    """>>> f()\n    2"""\n    return 1'),
+        ('"""Use: a"""\nprint(__doc__)', '"""Use: b"""\nprint(__doc__)'),
+        ("class A:\n  def f(self):\n    'a'\nA.f.__doc__", "class A:\n  def f(self):\n    'b'\nA.f.__doc__"),
+        ("#!/usr/bin/python2\nx = 1", "#!/usr/bin/python3\nx = 1"),
     ],
 )  # fmt: skip
 def test_different_programs_differ(one: str, other: str) -> None:
@@ -138,12 +144,14 @@ def test_what_is_no_python_says_so() -> None:
         python(b"x = = 1")
     with pytest.raises(Unparsable):
         python(b"x = 1\0")
+    with pytest.raises(Unparsable):
+        python(b"# coding: hex\nx = 1")  # a codec, but none of texts
 
 
 def test_a_long_program_is_read_and_one_too_deep_for_the_parser_is_not_called_wrong() -> None:
     chain = "x = " + " + ".join(["1"] * 900)
     assert same(chain, chain + "  # more")
-    with pytest.raises(TooDeep):
+    with pytest.raises(Unknown):
         python(b"x = " + b"-" * 200_000 + b"1")
 
 
@@ -281,3 +289,29 @@ def declared_in(node: Node) -> Node | None:
 def test_other_languages_are_compared_by_their_grammars(path: str, one: str, form: str, other: str) -> None:
     assert same(one, form, path)
     assert not same(one, other, path)
+
+
+@pytest.mark.parametrize(
+    ("path", "one", "other"),
+    [
+        ("m.go", "//go:embed a.sql\nvar a string", "//go:embed b.sql\nvar a string"),
+        ("m.go", "//go:build windows\n\npackage m", "//go:build linux\n\npackage m"),
+        ("m.go", '// int a = 1;\nimport "C"', '// int a = 2;\nimport "C"'),
+        ("m.rs", "/// ```\n/// f(1)\n/// ```\nfn f() {}", "/// ```\n/// f(2)\n/// ```\nfn f() {}"),
+        ("m.ts", '/// <reference path="a.d.ts" />\nlet a = 1', '/// <reference path="b.d.ts" />\nlet a = 1'),
+        ("run", "#!/bin/sh\nls\n", "#!/bin/sh\r\nls\r\n"),
+        ("m.c", "x = 1; \\\ny", "x = 1; \\ \ny"),
+    ],
+)
+def test_comments_and_blanks_that_mean_something_stay(path: str, one: str, other: str) -> None:
+    assert not same(one, other, path)
+
+
+@pytest.mark.parametrize(
+    "source", ["type X = int", "def f[T](x): ...", "class A[T]: ...", "f'{x['a']}'", "try: x\nexcept A, B: y", "t'{x}'"]
+)
+def test_what_a_later_python_may_read_is_not_called_wrong(source: str) -> None:
+    try:
+        python(source.encode())
+    except Unparsable as error:
+        assert isinstance(error, Unknown)
