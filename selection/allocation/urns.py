@@ -69,7 +69,8 @@ class Belief:
 
     @cached_property
     def evidence(self) -> float:
-        """The probability of what was seen, but for a factor that is the same for all that may be drawn next."""
+        """The probability of what was seen, times the factorial of the usable samples: a float holds no smaller number than
+        that of 170 of them."""
         return math.fsum(map(float.__mul__, _ways(self.prior, self.classes), self._chances))
 
     @cached_property
@@ -84,13 +85,14 @@ class Belief:
 @lru_cache(maxsize=1 << 14)
 def _next(now: Belief) -> tuple[tuple[float, Belief], ...]:
     found = []
+    usable = 1 + sum(size for size, _ in now.classes)  # if the next one is
     for each in sorted(set(now.classes)):
         others = list(now.classes)
         others.remove(each)
         after = Belief(now.prior, _ordered([*others, (each[0] + 1, each[1])]), now.dropped)
-        found.append((now.classes.count(each) * each[0] * after.evidence, after))
+        found.append((now.classes.count(each) * each[0] * after.evidence / usable, after))
     after = Belief(now.prior, _ordered([*now.classes, (1, 0.0)]), now.dropped)
-    found.append((now.prior.scatter_wrong * after.evidence, after))
+    found.append((now.prior.scatter_wrong * after.evidence / usable, after))
     after = Belief(now.prior, now.classes, now.dropped + 1)
     found.append((now.prior.unusable * after.evidence, after))
     total = math.fsum(chance for chance, _ in found)
@@ -120,17 +122,17 @@ def _ways(prior: Prior, classes: Sequence[Class]) -> list[float]:
 
 @lru_cache(maxsize=4096)
 def _chances(prior: Prior, usable: int, dropped: int) -> tuple[float, ...]:
-    """For each number of correct ones among the usable samples: the probability of so many, times that of both urns'."""
+    """For each number of correct ones among the usable samples: the probability of so many, times that of both urns', times
+    the factorial of the usable ones."""
     found = []
     for right in range(usable + 1):
         wrong = usable - right
-        chance = (1 - prior.hopeless) * math.exp(
-            _log_beta(prior.a + right, prior.b + wrong + dropped) - _log_beta(prior.a, prior.b)
-        )
+        so_many = _log_beta(prior.a + right, prior.b + wrong + dropped) - _log_beta(prior.a, prior.b)
+        urns = _log_urn(prior.scatter_right, right) + _log_urn(prior.scatter_wrong, wrong) + math.lgamma(usable + 1)
+        chance = (1 - prior.hopeless) * math.exp(so_many + urns)
         if right == 0:
-            chance += prior.hopeless
-        urns = math.exp(_log_urn(prior.scatter_right, right) + _log_urn(prior.scatter_wrong, wrong))
-        found.append(chance * urns * (1 - prior.unusable) ** wrong)
+            chance += prior.hopeless * math.exp(urns)
+        found.append(chance * (1 - prior.unusable) ** wrong)
     return tuple(found)
 
 

@@ -123,6 +123,14 @@ def test_the_belief_is_the_sum_over_all_labellings(classes: list[Seen], dropped:
     assert belief.any == pytest.approx(1 - _weight(classes, (False,) * len(classes), dropped) / total)
 
 
+@pytest.mark.parametrize("classes", [((500, 0.0), (500, 1.0)), ((1, 0.0),) * 1000, ((900, 0.0), *((1, 0.0),) * 100)])
+def test_a_thousand_samples_are_believed_as_ten_are(classes: tuple[tuple[int, float], ...]) -> None:
+    belief = Belief(PRIOR, classes, dropped=3)
+    assert 0 < belief.best <= 1
+    assert belief.any == pytest.approx(1)
+    assert math.isclose(sum(chance for chance, _ in belief.next()), 1)
+
+
 def _weight(classes: list[Seen], labels: tuple[bool, ...], dropped: int) -> float:
     """Draw by draw: the probability of these samples with these labels, p integrated out one sample at a time."""
     right = wrong = drawn = 0
