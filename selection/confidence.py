@@ -113,10 +113,13 @@ def _right(counted: Count, winner: Standing) -> float:
 def confidence(counted: Count) -> tuple[float, str]:
     """The probability that the winner is correct, and the reason in words; 0 where none may win.
 
-    A program that leaves unmended what failed before, as all others do, wins only if much else speaks for it."""
+    A program that leaves unmended what failed before, as all others do, wins only if much else speaks for it: for it alone,
+    since rivals that mend as little are no reason."""
     sure, why = _sure(counted)
-    if sure < LEAST and (tests := unmended(counted)):
-        return 0.0, f"no candidate mends {tests[0]}, and the best would be right with {sure:.0%}"
+    if counted.eligible and (tests := unmended(counted)):
+        alone = min(sure, posterior(counted)[counted.eligible[0].of.id]) if counted.tested else sure
+        if alone < LEAST:
+            return 0.0, f"no candidate mends {tests[0]}, and the best would be right with {alone:.0%}"
     return sure, why
 
 

@@ -240,6 +240,16 @@ def test_what_all_fail_makes_all_less_likely() -> None:
     assert verdict.reason == "no patch found: the best of 1 does not mend t, nor does any other"
 
 
+def test_a_test_that_all_pass_and_rivals_that_mend_as_little_make_no_winner() -> None:
+    target, kept = Probe("t", "target"), Probe("r", "regression")
+    for number in range(1, 6):
+        classes = classify([candidate(str(each), f"x = {each}\n") for each in range(number)])
+        ballots = [Ballot(*cast) for each in classes for cast in (("t", each.id, "failed"), ("r", each.id, "passed"))]
+        for probes in ([target], [target, kept]):
+            counted = count(classes, probes, [each for each in ballots if each.probe in {probe.id for probe in probes}])
+            assert decide(counted, (), stopped="enough", cost=COST).winner is None
+
+
 def test_what_is_told_of_each_where_nothing_was_run_is_what_the_ranking_says() -> None:
     untested = alone(outcomes=(), probability=0.8)
     assert confidence(untested)[0] == pytest.approx(0.8)
