@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -32,13 +32,17 @@ Outcomes = dict[str, Outcome]  # by the test's name in its file
 
 @dataclass(frozen=True, slots=True)
 class TestFile:
-    """A new test file. author: the trajectory, or "judge"."""
+    """A new test file. authors: the trajectories, or "judge"."""
 
     __test__ = False
 
     path: str
     content: bytes
-    author: str | None
+    authors: frozenset[str]
+
+    @property
+    def by(self) -> str:
+        return f"{' and '.join(sorted(self.authors))}'s {self.path}"
 
     @property
     def key(self) -> str:
@@ -61,16 +65,26 @@ class Reproductions:
     _on_base: dict[str, Outcomes] = field(default_factory=dict)  # file's key -> what its tests say
     _with: dict[str, dict[str, Outcomes]] = field(default_factory=dict)  # class -> the same
 
+    @property
+    def files(self) -> tuple[TestFile, ...]:
+        return tuple(self._files.values())
+
     async def add(self, live: LiveRun, files: Sequence[TestFile], classes: Sequence[EquivalenceClass]) -> None:
         """Take new files in, and run with every class what was seen failing on base. Raises SandboxDied."""
-        for file in files:
-            if len(self._files) < MOST_FILES:
-                self._files.setdefault(file.key, file)
+        self.take(files)
         self._on_base |= await self._missing(live, self._files, self._on_base, None)
         failing = {key: self._files[key] for key, found in self._on_base.items() if "failed" in found.values()}
         for each in classes:
             known = self._with.setdefault(each.id, {})
             known |= await self._missing(live, failing, known, each.representative)
+
+    def take(self, files: Sequence[TestFile]) -> None:
+        """As many as there is room for; equal ones are one, of several authors."""
+        for file in sorted(files, key=lambda file: (file.path, file.content)):
+            if known := self._files.get(file.key):
+                self._files[file.key] = replace(known, authors=known.authors | file.authors)
+            elif len(self._files) < MOST_FILES:
+                self._files[file.key] = file
 
     async def _missing(
         self, live: LiveRun, files: Mapping[str, TestFile], known: Mapping[str, Outcomes], candidate: Candidate | None
@@ -89,7 +103,7 @@ class Reproductions:
         except (UnusableTests, HarnessFailed, SandboxFileError) as error:
             if candidate is None:
                 why = " ".join(str(error).split())[:200]
-                live.journal.append("note", {"text": f"{file.author}'s {file.path} has no vote: {why}"})
+                live.journal.append("note", {"text": f"{file.by} has no vote: {why}"})
             return {}
 
     def votes(self, classes: Sequence[EquivalenceClass]) -> tuple[list[Probe], list[Ballot]]:
@@ -102,7 +116,7 @@ class Reproductions:
                 outcomes = {name: ran.get(test, "error") for name, ran in found.items()}
                 if on_base != "failed" or "passed" not in outcomes.values():
                     continue
-                probe = Probe(f"{file.author}'s {file.path}::{test} ({key})", "reproduction", file.author)
+                probe = Probe(f"{file.by}::{test} ({key})", "reproduction", file.authors)
                 probes.append(probe)
                 ballots += [Ballot(probe.id, name, outcome) for name, outcome in outcomes.items()]
         return probes, ballots
@@ -110,8 +124,9 @@ class Reproductions:
 
 def tests_of(candidate: Candidate) -> list[TestFile]:
     """The Python test files that a candidate's patch adds."""
+    author = candidate.provenance.author
     return [
-        TestFile(change.path, change.after, candidate.provenance.author)
+        TestFile(change.path, change.after, frozenset({author} if author else ()))
         for change in candidate.changes
         if change.before is None
         and change.after is not None
@@ -136,11 +151,12 @@ async def run_test_files(live: LiveRun, files: Sequence[TestFile], candidate: Ca
             report = await session.run(dict.fromkeys(session.tests[:MOST_TESTS], LIMIT))
         finally:
             await session.close()
-    keys = {file.place: file.key for file in files}
+    keys = {PurePosixPath(file.place).name: file.key for file in files}  # a test's path begins where its settings are
     for each in report.outcomes:
         place, _, test = each.unit.partition("::")
-        if place in keys and (each.passed or each.broken):
-            found[keys[place]][test] = _outcome(each)
+        key = keys.get(PurePosixPath(place).name)
+        if key and (each.passed or each.broken):
+            found[key][test] = _outcome(each)
     return found
 
 

@@ -65,7 +65,9 @@ async def written_tests(state: Any, runtime: Runtime[LiveRun]) -> dict[str, Any]
             content = await live.judge.write_tests([each.representative.patch for each in finalists])
             if content is None:
                 break
-            file = TestFile(_beside_the_tests(evidence.base.tests, f"test_judge_{number}.py"), content, "judge")
+            file = TestFile(
+                _beside_the_tests(evidence.base.tests, f"test_judge_{number}.py"), content, frozenset({"judge"})
+            )
             async with held(live, SELECTION):
                 await evidence.reproductions.add(live, [file], finalists)
             live.journal.append(
@@ -106,7 +108,7 @@ async def restore(live: LiveRun) -> None:
         if event.kind == TESTS:
             content = live.store.files.get(event.data["file"])
             await evidence.reproductions.add(
-                live, [TestFile(event.data["path"], content, "judge")], evidence.eligible()
+                live, [TestFile(event.data["path"], content, frozenset({"judge"}))], evidence.eligible()
             )
         if live.judge is not None:
             live.judge.step = max(live.judge.step, int(event.data.get("judge_step", 0)))

@@ -63,7 +63,7 @@ def simulate(chance: random.Random, trajectories: int = 10) -> Issue:
     votes = {(each.id, probe.id): (each.id, probe.id) not in broken for each in classes for probe in probes}
     for number in range(trajectories):
         if chance.random() < 0.7:
-            probe = Probe(f"reproduction {number}", "reproduction", author=str(number))
+            probe = Probe(f"reproduction {number}", "reproduction", authors=frozenset({str(number)}))
             probes.append(probe)
             useful = chance.random() < 0.6
             for each in classes:
@@ -121,7 +121,7 @@ def speed() -> float:
         for number in range(1000)
     ]
     classes = classify(made)
-    probes = [Probe(str(number), "reproduction", author=str(number)) for number in range(1000)]
+    probes = [Probe(str(number), "reproduction", authors=frozenset({str(number)})) for number in range(1000)]
     ballots = [
         Ballot(p.id, each.id, "passed" if chance.random() < 0.7 else "failed") for each in classes for p in probes
     ]

@@ -19,14 +19,14 @@ class Probe:
     input on which candidates may disagree; nobody knows the right answer, so what counts is who gives the same one.
     example: a documented example (a docstring, the issue's text) with the result that it promises. judge: a judge's word.
 
-    author: the trajectory that wrote it (see Provenance), None where nobody here did. flakiness: the share of repetitions
+    authors: the trajectories that wrote it (see Provenance), none where nobody here did. flakiness: the share of repetitions
     on one program that came out otherwise than most, 0 to 0.5 (see `flakiness`). A probe with any is flaky: it never
     vetoes, and counts the less the flakier it is. Raises ValueError for another share.
     """
 
     id: str
     kind: ProbeKind
-    author: str | None = None
+    authors: frozenset[str] = frozenset()
     flakiness: float = 0.0
 
     def __post_init__(self) -> None:

@@ -70,9 +70,10 @@ def agree(before: Ballot, ballot: Ballot) -> None:
 
 def _own(classes: Mapping[str, EquivalenceClass], probes: Mapping[str, Probe]) -> dict[str, Set[str]]:
     """For each class, the probes by the one trajectory that proposed it."""
-    by_author: dict[str | None, set[str]] = {}
+    by_author: dict[str, set[str]] = {}
     for name, probe in probes.items():
-        by_author.setdefault(probe.author, set()).add(name)
+        for writer in probe.authors:
+            by_author.setdefault(writer, set()).add(name)
     found: dict[str, Set[str]] = {}
     for name, of in classes.items():
         authors = {each.provenance.author for each in of.members}

@@ -68,7 +68,7 @@ def _tells(counted: Count, probe: str) -> bool:
 def _told(counted: Count, winner: Standing, probe: Probe) -> str:
     box = counted.box
     ballot = box.rows[winner.of.id].get(probe.id)
-    by = f" of trajectory {probe.author}" if probe.author else ""
+    by = f" of trajectory {' and '.join(sorted(probe.authors))}" if probe.authors else ""
     what = f"the {probe.kind} probe {probe.id}{by}"
     failing, voted = box.failing[probe.id], box.failing[probe.id] + box.passing[probe.id]
     if ballot is None:

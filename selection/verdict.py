@@ -226,7 +226,7 @@ def _probe(counted: Count, probe: Probe) -> ProbeReport:
     return ProbeReport(
         id=probe.id,
         kind=probe.kind,
-        author=probe.author,
+        author=" and ".join(sorted(probe.authors)) or None,
         flakiness=probe.flakiness,
         required=probe.required,
         separates=counted.box.separates(probe.id),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.conftest import Runoff, left_behind
+from tests.api.conftest import Runoff, commit, left_behind
 from tests.api.test_ask import ISSUE, shop  # noqa: F401  (a fixture)
 
 pytestmark = pytest.mark.bubblewrap
@@ -38,10 +38,10 @@ def trajectory(name: str, argument: str, result: str, factor: str) -> list[str]:
 
 
 def resolve(
-    runoff: Runoff, repo: Path, tmp_path: Path, script: dict[str, Any]
+    runoff: Runoff, repo: Path, tmp_path: Path, script: dict[str, Any], *more: str
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     (tmp_path / "script.json").write_text(json.dumps({"trajectories": script}))
-    arguments = ["--issue", ISSUE, "--model", f"scripted:{tmp_path / 'script.json'}", "-o", tmp_path / "out"]
+    arguments = ["--issue", ISSUE, "--model", f"scripted:{tmp_path / 'script.json'}", "-o", tmp_path / "out", *more]
     ended = runoff("resolve", repo, *arguments, RUNOFF_TRAJECTORIES="2")
     assert ended.returncode == 0, ended.stderr + ended.stdout
     assert left_behind(tmp_path / "state") == []
@@ -53,14 +53,24 @@ def winner(verdict: dict[str, Any]) -> str:
     return str(next(each["step"] for each in verdict["candidates"] if each["id"] == verdict["winner"]))
 
 
-def test_the_tests_of_all_trajectories_vote_on_all(shop: Path, tmp_path: Path, runoff: Runoff) -> None:  # noqa: F811
-    """Both wrote a test that fails on base; one test is passed by both programs, the other by one alone."""
+@pytest.mark.parametrize("settings", ["", "tests/pytest.ini"])
+def test_the_tests_of_all_trajectories_vote_on_all(
+    shop: Path,  # noqa: F811
+    tmp_path: Path,
+    runoff: Runoff,
+    settings: str,
+) -> None:
+    """Both wrote a test that fails on base; one test is passed by both programs, the other by one alone. From where its
+    settings are, pytest names the tests."""
+    if settings:
+        (shop / settings).write_text("[pytest]\npythonpath = ..\n")
+        commit(shop)
     script = {
         "1": trajectory("two", "2", "4", "quantity"),
         "2": trajectory("three", "3", "6", "2"),
         "judge": ["no idea"] * 40,
     }
-    verdict, _ = resolve(runoff, shop, tmp_path, script)
+    verdict, _ = resolve(runoff, shop, tmp_path, script, *(["--test", "pytest tests"] if settings else []))
     kinds = {probe["id"]: probe["kind"] for probe in verdict["probes"]}
     reproductions = [name for name, kind in kinds.items() if kind == "reproduction"]
     assert len(reproductions) == 2

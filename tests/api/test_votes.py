@@ -30,7 +30,11 @@ def drawn(verdict: Verdict) -> list[str]:
 
 
 def test_only_probes_that_tell_programs_apart_are_shown_and_the_rest_is_counted() -> None:
-    probes = [Probe("r1", "regression"), Probe("r2", "regression"), Probe("[of b]", "reproduction", author="b")]
+    probes = [
+        Probe("r1", "regression"),
+        Probe("r2", "regression"),
+        Probe("[of b]", "reproduction", authors=frozenset("b")),
+    ]
     verdict = verdict_of(
         {
             "a": {"r1": "passed", "r2": "passed", "[of b]": "passed"},

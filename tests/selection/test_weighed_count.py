@@ -78,7 +78,7 @@ def test_a_probe_that_says_nothing_changes_nothing(world: World, kind: str, data
     outcome = data.draw(
         st.sampled_from(["passed", "unknown"] if kind == "regression" else ["passed", "failed", "unknown"])
     )
-    probe = Probe("more", kind, author=data.draw(st.sampled_from([None, "1", "2"])))  # type: ignore[arg-type]
+    probe = Probe("more", kind, authors=data.draw(st.frozensets(st.sampled_from("12"))))  # type: ignore[arg-type]
     matrix = {number: {**row, "more": Ballot("more", "", outcome)} for number, row in world.matrix.items()}
     before, after = counted(world), counted(replace(world, probes=(*world.probes, probe), matrix=matrix))
     if kind == "differential" and not any(probe.kind == "differential" for probe in world.probes):
@@ -157,7 +157,10 @@ def test_a_reproduction_test_that_separates_as_others_do_gains_weight_and_one_th
 
 
 def test_a_trajectorys_own_test_says_less_of_its_candidate_than_that_of_another() -> None:
-    probes = [Probe("of a", "reproduction", author="a"), Probe("of b", "reproduction", author="b")]
+    probes = [
+        Probe("of a", "reproduction", authors=frozenset("a")),
+        Probe("of b", "reproduction", authors=frozenset("b")),
+    ]
     passes_own: Table = {"a": {"of a": "passed", "of b": "failed"}, "c": {"of a": "failed", "of b": "passed"}}
     assert first(table(passes_own, probes)) == "c"
 
@@ -284,7 +287,7 @@ def test_a_rival_that_may_do_the_same_takes_less_confidence_than_one_whose_resul
 
 
 def test_a_verdict_says_what_told_the_winner_from_the_others() -> None:
-    probes = [Probe("of b", "reproduction", author="b"), Probe("r", "regression"), Probe("t", "target")]
+    probes = [Probe("of b", "reproduction", authors=frozenset("b")), Probe("r", "regression"), Probe("t", "target")]
     outcomes: Table = {
         "a": {"of b": "passed", "r": "passed", "t": "passed"},
         "b": {"of b": "failed", "r": "passed", "t": "passed"},

@@ -74,7 +74,9 @@ def worlds(draw: st.DrawFn, *, outcomes: tuple[Outcome, ...] = OUTCOMES, most: i
         Probe(
             f"p{place}",
             kind,
-            author=draw(st.sampled_from(TRAJECTORIES)) if kind == "reproduction" else None,
+            authors=draw(st.frozensets(st.sampled_from([*filter(None, TRAJECTORIES)]), min_size=1))
+            if kind == "reproduction"
+            else frozenset(),
             flakiness=draw(st.sampled_from([0.0, 0.0, 0.0, 0.2, 0.5])),
         )
         for place, kind in enumerate(kinds)
