@@ -10,12 +10,11 @@ from __future__ import annotations
 from agents.evidence import UNSTEADY
 from agents.live import LiveRun
 from agents.related import CLOSE
-from agents.suite import REPEATED, journal_ballots, risks_of, suite_on
+from agents.suite import REPEATED, TIMES, journal_ballots, passing_each_time, risks_of, suite_on
 from agents.testrun import BaseRun, Outcome
 from agents.verification import Suite
 from selection import Ballot, EquivalenceClass
 
-TIMES = 2
 ROOM = 0.25  # of what selection has left
 _SHOWN = 160
 
@@ -60,7 +59,7 @@ async def _fallen(live: LiveRun, of: EquivalenceClass, base: BaseRun, tests: lis
         if isinstance(suite, str):
             return []  # what passed before cannot be run now: that says nothing of the candidate
         failed = await _failed(suite, base, tests)
-    kept = await _kept(live, frozenset(failed.keys() & set(base.passing)))
+    kept = await passing_each_time(live, frozenset(failed.keys() & set(base.passing)))
     said = {test: " ".join(outcome.text.split())[:_SHOWN] or outcome.status for test, outcome in failed.items()}
     return [
         Ballot(test, of.id, "timeout" if outcome.timed_out else "failed", f"{UNSTEADY}: {said[test]}")
@@ -79,11 +78,3 @@ async def _failed(suite: Suite, base: BaseRun, tests: list[str]) -> dict[str, Ou
         if failed:
             break
     return failed
-
-
-async def _kept(live: LiveRun, tests: frozenset[str]) -> frozenset[str]:
-    """Those of some tests that pass on base each time, run as they ran here."""
-    assert live.tests is not None
-    for _ in range(TIMES):
-        tests = tests & frozenset(await live.tests.alone(tests)) if tests else tests
-    return tests

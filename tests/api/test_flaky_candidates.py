@@ -33,6 +33,22 @@ def half(number):
 """
 
 
+# It breaks another test, the first time that it is called in a workspace.
+FLIPPING = """import pathlib
+
+
+def half(number):
+    return number // 2
+
+
+def name():
+    seen = pathlib.Path(__file__).with_name("seen")
+    first = not seen.exists()
+    seen.write_text("x")
+    return "" if first else "half"
+"""
+
+
 def choose(runoff: Runoff, repo: Path, tmp_path: Path, patches: dict[str, str], issue: str) -> dict[str, Any]:
     directory = write(tmp_path / "patches", patches)
     ended = runoff("select", repo, "--issue", issue, "--candidates", directory, "--json")
@@ -65,3 +81,24 @@ def test_an_example_that_holds_by_turns_does_not_hold(repo: Path, tmp_path: Path
     (ballot,) = (each for each in verdict["ballots"] if each["probe"] == "example 1: half(4) is 2")
     assert ballot["outcome"] == "failed"
     assert ballot["detail"].startswith("flaky with this patch")
+
+
+def test_a_test_that_one_candidate_alone_breaks_by_turns_still_speaks_of_the_others(
+    repo: Path, tmp_path: Path, runoff: Runoff
+) -> None:
+    """More programs break it for good, and base never does."""
+    names = "def half(number):\n    return number{}\n\n\ndef name():\n    return '{}'\n"
+    (repo / "halves.py").write_text(names.format("", "half"))
+    with (repo / "tests" / "test_halves.py").open("a") as file:
+        file.write("\n\ndef test_name():\n    from halves import name\n\n    assert name() == 'half'\n")
+    commit(repo)
+    patches = {f"wrong{which}": diff(repo, halves_py=names.format(" // 2", which)) for which in range(3)}
+    patches |= {"flips": diff(repo, halves_py=FLIPPING), "right": diff(repo, halves_py=names.format(" // 2", "half"))}
+    verdict = choose(runoff, repo, tmp_path, patches, "half is wrong")
+    broken = {each["source"]: each["broken"] for each in verdict["candidates"]}
+    assert all(broken[f"wrong{which}"] for which in range(3))
+    assert broken["right"] == broken["flips"] == []
+    winner = next(each for each in verdict["candidates"] if each["id"] == verdict["winner"])
+    assert winner["source"] in ("right", "flips")
+    (flipped,) = (each for each in verdict["ballots"] if each["detail"].startswith("it failed at first"))
+    assert flipped["outcome"] == "passed"
