@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from redis import Redis
 
 LEASE_S = 60.0
-_KEEP_S = 7 * 24 * 3600  # after the last sign of life; the Journal has it all
 WAIT_S = 20.0  # for an answer, in which a step is sent so many times:
 _TRIES = 4
 _T = TypeVar("_T")
@@ -67,7 +66,7 @@ class RedisBook:
 
     def open(self, *, restored: bool) -> None:
         self._server = self._ask(lambda: self._client.info("server")["run_id"])
-        if not self._run(scripts.OPEN, self._server, _KEEP_S, int(restored)):
+        if not self._run(scripts.OPEN, self._server, int(restored)):
             raise self._lost()
         if self._renewer is None:
             self._renewer = threading.Thread(target=self._renew, name=f"lease of {self._run_id}", daemon=True)
@@ -120,7 +119,7 @@ class RedisBook:
         failed = False
         while not self._closing.wait(self._lease_ms / 3000):
             try:
-                self._run(scripts.RENEW, self._owner, self._lease_ms, _KEEP_S)
+                self._run(scripts.RENEW, self._owner, self._lease_ms)
                 failed = False
             except LedgerUnusable as error:
                 if not failed:

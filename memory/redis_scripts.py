@@ -5,11 +5,15 @@
     settled     hash   id -> [number, unit…, stage]; or "": the reservation was struck, and does not come back
     leases      hash   owner -> until when it counts as alive, in milliseconds of the server's clock
 
+All four go together, when no step was taken for so long (KEEP_S): one that was alone would make another account of the rest.
+
 Numbers are kept as text: a JSON number of Lua has 14 digits, and an account needs 16. Up to 2^53 its own are exact.
 """
 
 from memory.book import ALL_LEFT
 from memory.budget import KINDS
+
+KEEP_S = 7 * 24 * 3600  # the Journal has it all
 
 _KINDS = ", ".join(f"'{kind}'" for kind in KINDS)
 _BEGIN = f"""
@@ -37,17 +41,33 @@ local function strike(id)
   redis.call('HDEL', reserved, id)
   return entry
 end
-local function keep(seconds)
-  for _, key in ipairs(KEYS) do redis.call('EXPIRE', key, seconds) end
+local function keep()
+  for _, key in ipairs(KEYS) do redis.call('EXPIRE', key, {KEEP_S}) end
 end
 """
 
-# server's run id, seconds to keep, 1 where what was settled has been put there
+# server's run id, 1 where what was settled has been put there: then the sums are made anew, of the entries that are there
 OPEN = (
     _BEGIN
     + """
-if ARGV[3] == '1' then redis.call('HSET', account, 'server', ARGV[1]) end
-keep(ARGV[2])
+if ARGV[2] == '1' then
+  local entries = tonumber(redis.call('HGET', account, 'entries') or 0)
+  redis.call('DEL', account)
+  for _, entry in ipairs(redis.call('HVALS', settled)) do
+    if entry ~= '' then
+      entry = cjson.decode(entry)
+      entries = math.max(entries, tonumber(entry[1]))
+      add({unpack(entry, 2, 1 + #kinds)}, 1)
+    end
+  end
+  for _, entry in ipairs(redis.call('HVALS', reserved)) do
+    entry = cjson.decode(entry)
+    entries = math.max(entries, tonumber(entry[2]))
+    add(units_of(entry), 1)
+  end
+  redis.call('HSET', account, 'server', ARGV[1], 'entries', text(entries))
+end
+keep()
 return redis.call('HGET', account, 'server') == ARGV[1] and 1 or 0
 """
 )
@@ -79,6 +99,7 @@ else
   redis.call('HSET', leases, owner, text(lease(lease_ms)))
   add(granted, 1)
 end
+keep()
 for place = 1, #kinds do used[#kinds + place] = granted[place] end
 return {{'granted', unpack(used)}}
 """
@@ -95,6 +116,7 @@ local number = entry and entry[2] or text(redis.call('HINCRBY', account, 'entrie
 add(units, 1)
 units[#units + 1] = ARGV[2]
 redis.call('HSET', settled, ARGV[1], cjson.encode({number, unpack(units)}))
+keep()
 """
 )
 
@@ -104,6 +126,7 @@ RELEASE = (
     + """
 strike(ARGV[1])
 redis.call('HSETNX', settled, ARGV[1], '')
+keep()
 """
 )
 
@@ -127,11 +150,11 @@ return found
 """
 )
 
-# owner, lease in ms, seconds to keep
+# owner, lease in ms
 RENEW = (
     _BEGIN
     + """
 redis.call('HSET', leases, ARGV[1], text(lease(ARGV[2])))
-keep(ARGV[3])
+keep()
 """
 )

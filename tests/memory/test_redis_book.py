@@ -195,6 +195,22 @@ def test_an_account_that_was_deleted_is_not_taken_for_an_empty_one(shared: Accou
         ledger.reserve("wave", Amounts(candidates=4))
 
 
+def test_all_of_an_account_goes_together_and_what_is_gone_of_it_is_made_again(shared: Account) -> None:
+    from redis import Redis
+
+    ledger = shared.ledger(Budget(candidates=4))
+    ledger.settle(ledger.reserve("wave", Amounts(candidates=3)), Amounts(candidates=3))
+    ledger.close()
+    with Redis.from_url(REDIS) as client:
+        keys = list(client.scan_iter(f"runoff:{{{shared.run_id}}}:*"))
+        assert all(client.ttl(key) > 6 * 24 * 3600 for key in keys)
+        client.delete(f"runoff:{{{shared.run_id}}}:account")  # as a server does that lacks memory
+    ledger = shared.ledger(Budget(candidates=4))
+    assert ledger.left("candidates", "selection") == 1
+    with pytest.raises(LimitExceeded):
+        ledger.reserve("wave", Amounts(candidates=2))
+
+
 def test_a_run_may_move_between_the_books(shared: Account) -> None:
     with Ledger(shared.store, shared.run_id, Budget(candidates=4)) as here:
         here.settle(here.reserve("wave", Amounts(candidates=3)), Amounts(candidates=3))
