@@ -11,6 +11,7 @@ from typing import Any
 
 from memory.store import Store
 
+TAKEN = "run.taken"  # a process will go on with the Run; no other may
 OPENED = "run.opened"  # a process begins to work on the Run
 _APPEND = """INSERT INTO events (run_id, seq, at, kind, data)
 SELECT ?, coalesce(max(seq), 0) + 1, ?, ?, ? FROM events WHERE run_id = ? RETURNING seq"""
@@ -80,5 +81,5 @@ class Journal:
 
 
 def worked_s(events: Sequence[Event]) -> float:
-    """Seconds between the events of a Run, but for those before a process opens it."""
-    return sum(now.at - before.at for before, now in pairwise(events) if now.kind != OPENED)
+    """Seconds between the events of a Run, but for those before a process takes or opens it."""
+    return sum(now.at - before.at for before, now in pairwise(events) if now.kind not in (TAKEN, OPENED))

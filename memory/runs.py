@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from memory.errors import NotResumable, UnknownRun
-from memory.journal import OPENED, Journal
+from memory.journal import OPENED, TAKEN, Journal
 from memory.processes import process_started
 from memory.store import Store
 
@@ -68,6 +68,7 @@ class Runs:
             connection.execute(
                 "UPDATE runs SET pid = ?, pid_started = ? WHERE id = ?", (pid, process_started(pid), record.id)
             )
+            Journal(self._store, record.id).append(TAKEN)
         return record
 
     def list(self, limit: int = 50) -> list[RunRecord]:
@@ -82,12 +83,12 @@ class Runs:
         journal = Journal(self._store, run_id)
         started = journal.last("run.started")
         verdict = journal.last("verdict")
-        ended = journal.last("run.finished", OPENED, *_ENDS)
-        asked = journal.last("question", "answer", OPENED)
+        ended = journal.last("run.finished", TAKEN, OPENED, *_ENDS)
+        asked = journal.last("question", "answer", TAKEN, OPENED)
         question = dict(asked.data) if asked is not None and asked.kind == "question" else None
         error: str | None = None
         state: State
-        if ended is None or ended.kind == OPENED:
+        if ended is None or ended.kind in (TAKEN, OPENED):
             alive = process_started(pid) == pid_started
             state = "interrupted" if not alive else "needs_input" if question else "running"
         elif ended.kind == "run.finished":

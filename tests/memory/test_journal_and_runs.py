@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from memory import Journal, Runs, Store, StoreUnusable, UnknownRun
+from memory import Journal, NotResumable, Runs, Store, StoreUnusable, UnknownRun
 
 
 @pytest.fixture
@@ -75,6 +75,22 @@ os.kill(os.getpid(), signal.SIGKILL)
     record = Runs(store).find("last")
     assert record.state == "interrupted"
     assert [event.data.get("number") for event in Journal(store, record.id).events(after=1)] == list(range(100))
+
+
+def test_a_run_that_one_process_goes_on_with_no_other_may_take(store: Store) -> None:
+    run = Runs(store).create({})
+    Journal(store, run).append("run.interrupted")
+    program = "import sys; from pathlib import Path; from memory import Runs, Store\n"
+    program += "print(Runs(Store.open(Path(sys.argv[1]))).reopen(sys.argv[2]).state, flush=True); input()"
+    other = [sys.executable, "-c", program, str(store.state_dir), run]
+    with subprocess.Popen(other, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "interrupted\n"
+        with pytest.raises(NotResumable, match="running"):
+            Runs(store).reopen(run)
+        process.communicate("")
+    assert Runs(store).reopen(run).id == run  # it has died without a word
+    assert Runs(store).find(run).state == "running"
 
 
 def test_a_state_directory_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:
