@@ -21,6 +21,7 @@ from agents.judged import sandbox_with
 from agents.live import LiveRun
 from agents.testrun import BaseRun, Limit, Outcome, RunReport, TestCommand, TestSession, parse_command
 from agents.testrun.baserun import base_outcomes
+from agents.testrun.protocol import LONGEST_NAME
 from agents.tools import CommandTests, PytestTests, TestRunner
 from selection import Candidate
 from workspaces import Sandbox
@@ -155,11 +156,13 @@ class _Command:
                 f"{self.command!r} {_NOT_RUN[result.exit_code]} in the sandbox ({why}); name a command that is there, or an "
                 "image that has it (--sandbox docker --image NAME)"
             )
-        outcomes = {self.command: Outcome(unit=self.command[:8000], status="passed" if result.ok else "failed")}
+        whole = self.command[:LONGEST_NAME]
+        outcomes = {whole: Outcome(unit=whole, status="passed" if result.ok else "failed")}
         for case in cases:
-            before = outcomes.get(case.name)
+            name = case.name[:LONGEST_NAME]
+            before = outcomes.get(name)
             if before is None or not before.broken:  # of cases with one name, one that fails speaks for all
-                outcomes[case.name] = Outcome(unit=case.name[:8000], status=case.status)
+                outcomes[name] = Outcome(unit=name, status=case.status)
         return outcomes, said
 
 

@@ -11,7 +11,8 @@ from agents.errors import HarnessFailed
 MAX_TESTS = 200_000
 MAX_LINES = 200_000  # of one file
 Text = Annotated[str, Field(max_length=4000)]
-NodeId = Annotated[str, Field(max_length=8000)]
+LONGEST_NAME = 8000  # characters of a test's
+NodeId = Annotated[str, Field(max_length=LONGEST_NAME)]
 Path = Annotated[str, Field(max_length=4096)]
 Seconds = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 LineNumber = Annotated[int, Field(ge=0, le=10_000_000)]

@@ -88,6 +88,14 @@ def test_the_cases_of_a_junit_report_vote_beside_the_exit_code(runoff: Runoff, s
     assert broken["candidates"][0]["broken"] == ["2 by 2"]
 
 
+def test_a_case_of_any_name_votes(runoff: Runoff, shell: Path) -> None:
+    check = (shell / "check.sh").read_text()
+    (shell / "check.sh").write_text(check.replace('"$1 by $2"', '"$1 by $2 $(printf %09000d 0)"'))
+    commit(shell)
+    verdict = resolve(runoff, shell, MEND, "--test", "sh check.sh", "--junit", "report.xml")
+    assert verdict["reason"] == "it mends 3 tests and breaks none of the 1 that passed"
+
+
 def test_a_report_that_is_missing_is_said_and_the_exit_code_votes_alone(runoff: Runoff, shell: Path) -> None:
     verdict = resolve(runoff, shell, MEND, "--test", "sh check.sh", "--junit", "elsewhere.xml")
     assert kinds(verdict) == {"sh check.sh": "target"}
