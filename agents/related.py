@@ -34,14 +34,15 @@ _NONE = 1 / 64
 
 _BY_NAME = re.compile(
     r"\b(?:importlib|__import__|import_module|import_string|importorskip|runpy|pkgutil|pkg_resources|entry_points|exec|eval"
-    r"|execfile|pytest_plugins|subprocess|[Pp]open|os\.(?:system|exec\w+|spawn\w+|posix_spawn\w*))\b"
+    r"|execfile|pytest_plugins|subprocess|[Pp]open|os\.(?:system|exec\w+|spawn\w+|posix_spawn\w*)"
+    r"|django|DJANGO_SETTINGS_MODULE|(?:patch(?:\.\w+)?|setattr)\(\s*[\"'])\b"
 )
 _READS = re.compile(
     r"\b(?:open|read_text|read_bytes|r?glob|iterdir|listdir|scandir|walk|getsource\w*|__file__|resources|doctest|pytester"
     r"|testdir)\b"
 )
 _CONFIGURED = ("pyproject.toml", "setup.cfg", "setup.py", "pytest.ini", "tox.ini")
-_PLUGINS = re.compile(r"pytest11|pytest_plugins|(?<![\w-])-p\b|doctest")
+_PLUGINS = re.compile(r"pytest11|pytest_plugins|(?<![\w-])-p\b|doctest|DJANGO_SETTINGS_MODULE")
 
 
 class Related:
@@ -66,7 +67,7 @@ class Related:
         for path in imported:
             self._by_name.setdefault(PurePosixPath(path).name, []).append(path)
         close = {
-            path: {*targets, *(self._around(path, "conftest.py") if is_test(path) else ())}
+            path: {*targets, *self._around(path, "conftest.py")}  # what is a test, the project's settings say
             for path, targets in imports(imported, self._modules).items()
         }
         self._close = _reversed(close)

@@ -63,6 +63,12 @@ def test_what_a_conftest_imports_is_near_to_the_tests_below_it() -> None:
     assert all((risk >= CLOSE) == (short(test) != "other") for test, risk in risks.items())
 
 
+def test_what_is_a_test_by_the_settings_alone_has_its_conftest_too() -> None:
+    files = SHOP | {"checks/conftest.py": "from shop import rates\n", "checks/check_all.py": ""}
+    assert related(files).unrelated(RATES, ["checks/check_all.py::check"], files.__getitem__) == set()
+    assert related(files).risks(RATES, ["checks/check_all.py::check"]).popitem()[1] >= CLOSE
+
+
 def test_a_name_says_something_where_imports_do_not() -> None:
     files = {"shop/rates.c": "", "shop/dates.c": "", "tests/test_dates.py": "", "tests/test_rates.py": ""}
     assert ordered(files, ["shop/rates.c"]) == ["rates", "dates"]
@@ -99,6 +105,11 @@ def test_tests_that_surely_import_nothing_of_it_may_be_left_out() -> None:
         ("tests/unit/test_dates.py", "from pathlib import Path\nALL = Path('src').rglob('*.py')\n"),
         ("tests/unit/test_dates.py", "TEXT = open('src/shop/rates.py').read()\n"),
         ("tests/unit/test_dates.py", "import shop.compiled\n"),  # is no file here
+        ("tests/unit/test_dates.py", "from unittest import mock\n@mock.patch('shop.rates.rate')\ndef test(it): ...\n"),
+        ("tests/unit/test_dates.py", "def test(monkeypatch):\n    monkeypatch.setattr('shop.rates.rate', int)\n"),
+        ("tests/unit/test_dates.py", "from django.test import TestCase\n"),  # its settings say what is imported
+        ("tests/conftest.py", "import os\nos.environ['DJANGO_SETTINGS_MODULE'] = 'shop.rates'\n"),
+        ("pytest.ini", "[pytest]\nDJANGO_SETTINGS_MODULE = shop.rates\n"),
         ("src/shop/dates.py", "import subprocess\n"),  # reached by the test
         ("src/shop/__init__.py", "exec(open('x').read())\n"),
         ("tests/conftest.py", "pytest_plugins = ['shop.rates']\n"),
