@@ -36,8 +36,7 @@ from workspaces.sandbox.contract import (
     SandboxProvider,
     SandboxSpec,
 )
-from workspaces.sandbox.docker import reap_containers
-from workspaces.sandbox.providers import choose_provider, diagnose, preferred
+from workspaces.sandbox.providers import choose_provider, diagnose, preferred, reap_containers
 from workspaces.workspace import Workspace, Workspaces
 from workspaces.worktree import Source
 

@@ -1,8 +1,13 @@
-"""Which sandbox to use on this machine, and what to do when there is none."""
+"""Which sandbox to use on this machine, and what to do when there is none.
+
+What only docker needs is imported where docker is used: to load it takes longer than all else of this package.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +15,6 @@ from workspaces.errors import SandboxUnavailable
 from workspaces.live import Live
 from workspaces.sandbox.bubblewrap import Bubblewrap
 from workspaces.sandbox.contract import Availability, SandboxProvider
-from workspaces.sandbox.docker import Docker
 
 Kind = Literal["auto", "docker", "bubblewrap"]
 
@@ -21,7 +25,7 @@ async def choose_provider(kind: Kind, live: Live, *, image: str | None = None) -
     Raises SandboxUnavailable, which says for each why it cannot be used and what to do.
     """
     refusals = []
-    for provider in _candidates(kind, live, image):
+    for provider in _candidates(preferred(kind, image), live, image):
         found = await provider.available()
         if found.ok:
             return provider
@@ -35,7 +39,7 @@ async def diagnose(state_dir: Path, *, image: str | None = None) -> dict[str, Av
     live = await asyncio.to_thread(Live.open, state_dir)
     try:
         said = {}
-        for provider in (Bubblewrap(live), Docker(live, image)):
+        for provider in _candidates(("bubblewrap", "docker"), live, image):
             said[provider.name] = await provider.available()
             await provider.close()
         return said
@@ -51,6 +55,26 @@ def preferred(kind: Kind, image: str | None) -> tuple[str, ...]:
     return (kind,)
 
 
-def _candidates(kind: Kind, live: Live, image: str | None) -> list[SandboxProvider]:
-    made: dict[str, SandboxProvider] = {"bubblewrap": Bubblewrap(live), "docker": Docker(live, image)}
-    return [made[name] for name in preferred(kind, image)]
+async def reap_containers(state_dir: Path) -> list[str]:
+    """Remove containers of this state directory whose owner is dead; one line for each. Without docker there are none."""
+    if not _engine_may_be_there():
+        return []
+    from workspaces.sandbox.docker import reap
+
+    return await reap(state_dir)
+
+
+def _engine_may_be_there() -> bool:
+    """Spares those who do not use docker the wait for it."""
+    host = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    return not host.startswith("unix://") or Path(host.removeprefix("unix://")).exists()
+
+
+def _candidates(names: tuple[str, ...], live: Live, image: str | None) -> Iterator[SandboxProvider]:
+    for name in names:
+        if name == "bubblewrap":
+            yield Bubblewrap(live)
+        else:
+            from workspaces.sandbox.docker import Docker
+
+            yield Docker(live, image)
