@@ -15,10 +15,11 @@ _MOST_FILES = 200
 
 @dataclass(slots=True)
 class Hunk:
-    """line: where the old lines are said to begin, 0 if nothing is said. lines: each with its sign. number: of the hunk in its
-    file. new_end, old_end: "\\ No newline at end of file" stood below the last new, old line."""
+    """line: where (from 1) the old lines are said to begin; if there are none, the line after which the new ones go; None if
+    nothing is said. number: of the hunk in its file. lines: each with its sign. no_newline: the signs of the last lines, where
+    "\\ No newline at end of file" stood below them."""
 
-    line: int
+    line: int | None
     number: int
     lines: list[tuple[str, str]] = field(default_factory=list)
     no_newline: set[str] = field(default_factory=set)
@@ -26,6 +27,13 @@ class Hunk:
     @property
     def old(self) -> list[str]:
         return [text for sign, text in self.lines if sign != "+"]
+
+    @property
+    def said(self) -> int | None:
+        """`line` as a place among the lines of the old file, from 0."""
+        if not self.old:
+            return self.line
+        return self.line - 1 if self.line else None
 
 
 @dataclass(slots=True)
@@ -108,8 +116,11 @@ def patched(file: FilePatch, before: Text | None) -> tuple[str, list[int]]:
     done = shift = 0
     for hunk in file.hunks:
         place = _place(path, hunk, old, done, shift, created=before is None)
-        shift = place - max(0, hunk.line - 1) if hunk.line else shift
-        pieces.append(_copied(content, newlines, starts, done, place))
+        shift = shift if hunk.said is None else place - hunk.said
+        copied = _copied(content, newlines, starts, done, place)
+        if copied and not copied.endswith("\n"):  # new lines below a last line without a newline
+            copied += newlines.near(len(content), len(content))
+        pieces.append(copied)
         begin = newlines.original(min(starts[place], len(text)))
         end = newlines.original(min(starts[place + len(hunk.old)], len(text)))
         begins.append(sum(piece.count("\n") for piece in pieces) + 1)
@@ -153,13 +164,13 @@ def _place(path: str, hunk: Hunk, old: list[str], done: int, shift: int, *, crea
     if created or not wanted:
         if created and wanted:
             raise EditRefused(f"the patch creates {path}, but shows lines that are there already; write each with a +")
-        return min(max(done, hunk.line + shift), len(old)) if hunk.line else len(old)
-    expected = max(0, hunk.line - 1) + shift
+        return len(old) if hunk.said is None else min(max(done, hunk.said + shift), len(old))
+    expected = (hunk.said or 0) + shift
     last = len(old) - len(wanted)
     places = [at for at in range(done, last + 1) if old[at] == wanted[0] and old[at : at + len(wanted)] == wanted]
     if not places:
         raise EditRefused(_misfit(path, hunk, old, expected))
-    if hunk.line == 0 and len(places) > 1:
+    if hunk.said is None and len(places) > 1:
         numbers = ", ".join(str(at + 1) for at in places[:10])
         raise EditRefused(
             f"hunk {hunk.number} of {path} fits in several places (lines {numbers}); give its line in the @@, or more context"
@@ -191,8 +202,8 @@ def _misfit(path: str, hunk: Hunk, old: list[str], expected: int) -> str:
 def _read_hunk(lines: list[str], at: int, file: FilePatch) -> int:
     """Read one hunk that begins at a line; returns where the next thing begins. The counts say only what ambiguous lines are."""
     found = _HUNK.match(lines[at])
-    line, olds, news = (found and found.group(1)) or "0", found and found.group(2), found and found.group(4)
-    hunk = Hunk(int(line), len(file.hunks) + 1)
+    line, olds, news = found and found.group(1), found and found.group(2), found and found.group(4)
+    hunk = Hunk(int(line) if line else None, len(file.hunks) + 1)
     old, new = int(olds or 1), int(news or 1)
     at += 1
     while at < len(lines):

@@ -27,12 +27,12 @@ def apply(before: str, patch: str) -> str:
 
 
 @settings(deadline=None, max_examples=40)
-@given(content, content)
-def test_what_git_says_of_two_files_makes_one_of_the_other(before: str, after: str) -> None:
+@given(content, content, st.sampled_from([0, 2]))
+def test_what_git_says_of_two_files_makes_one_of_the_other(before: str, after: str, context: int) -> None:
     with tempfile.TemporaryDirectory() as place:
         for name, text in (("a", before), ("b", after)):
             Path(place, name).write_bytes(text.encode())
-        command = ["git", "-c", "core.autocrlf=false", "diff", "--no-index", "--text", "-U2", "a", "b"]
+        command = ["git", "-c", "core.autocrlf=false", "diff", "--no-index", "--text", f"-U{context}", "a", "b"]
         patch = subprocess.run(command, cwd=place, capture_output=True).stdout.decode()
     if "@@" not in patch:
         return
@@ -52,6 +52,20 @@ def test_wrong_counts_and_wrong_line_numbers_do_no_harm() -> None:
 
 def test_an_empty_context_line_may_have_lost_its_space() -> None:
     assert apply("a\n\nb\n", "--- f\n+++ f\n@@ -1,3 +1,3 @@\n a\n\n-b\n+c\n\n") == "a\n\nc\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "hunks", "after"),
+    [
+        ("1\n2\n3\n4\n", "@@ -0,0 +1 @@\n+0\n", "0\n1\n2\n3\n4\n"),
+        ("1\n2\n3\n4\n", "@@ -1,0 +2 @@\n+b\n@@ -3,0 +5 @@\n+d\n", "1\nb\n2\n3\nd\n4\n"),
+        ("x\na\na\n", "@@ -1,0 +2 @@\n+y\n@@ -2 +3 @@\n-a\n+A\n", "x\ny\nA\na\n"),
+        ("1\n2\n", "@@\n+3\n", "1\n2\n3\n"),
+        ("1\r\n2", "@@ -2,0 +3 @@\n+3\n", "1\r\n2\r\n3\r\n"),
+    ],
+)
+def test_lines_without_context_go_where_their_numbers_say(before: str, hunks: str, after: str) -> None:
+    assert apply(before, f"--- f\n+++ f\n{hunks}") == after
 
 
 def test_the_nearest_of_several_places_is_taken() -> None:
