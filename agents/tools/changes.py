@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from agents.errors import EditRefused, PathRefused, Unparsable
 from agents.tools.encoding import decoded, is_binary, unified
 from agents.tools.files import WorkspaceFiles, Written, unparsable
@@ -48,6 +50,7 @@ class Changes:
         """Patches of one file follow each other; nothing is written before all of them fit."""
         before: dict[str, bytes | None] = {}
         after: dict[str, bytes | None] = {}
+        executable: dict[str, bool] = {}
         first: tuple[str, int] | None = None
         for file in read_patch(text):
             for path in filter(None, (file.old, file.new)):
@@ -58,8 +61,14 @@ class Changes:
                 after[file.old] = None
             if file.new is not None:
                 after[file.new] = new
+                if file.executable is not None:
+                    executable[file.new] = file.executable
                 first = first or (file.new, begins[0] if begins else 0)
-        changes = [_written(path, before[path], after[path]) for path in after if after[path] != before[path]]
+        changes = [
+            replace(_written(path, before[path], new), executable=executable.get(path))
+            for path, new in after.items()
+            if new != before[path] or (new is not None and path in executable)
+        ]
         if not changes:
             raise EditRefused("the patch changes nothing; the files are like this already")
         await self._write(changes)

@@ -74,13 +74,15 @@ class _Told(_Answer):
 @dataclass(frozen=True, slots=True)
 class Written:
     """One file to be written. before: its bytes as they were read, None: it must not exist. after: None: it is removed.
-    python: its syntax is checked by the sandbox's interpreter; `tolerant`: unless the old file was broken, too."""
+    python: its syntax is checked by the sandbox's interpreter; `tolerant`: unless the old file was broken, too. executable:
+    whether it may be executed then; None: as before."""
 
     path: str
     before: bytes | None
     after: bytes | None
     python: bool = False
     tolerant: bool = False
+    executable: bool | None = None
 
 
 class WorkspaceFiles:
@@ -137,6 +139,7 @@ class WorkspaceFiles:
                 "size": None if each.after is None else len(each.after),
                 "python": each.python,
                 "tolerant": each.tolerant,
+                "executable": each.executable,
             }
             for each in changes
         ]

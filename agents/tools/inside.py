@@ -276,7 +276,7 @@ def write(root: int, request: dict[str, Any], blob: bytes) -> Answer:
             directory, name = place_of(root, change["path"], made, content is not None)
             beside.append((directory, name, f".runoff-{os.getpid()}-{len(beside)}"))
             if content is not None:
-                put(directory, beside[-1][2], content, old[1] if old else None)
+                put(directory, beside[-1][2], content, old[1] if old else None, change["executable"])
         for (directory, name, temporary), content in zip(beside, contents):
             if content is None:
                 os.unlink(name, dir_fd=directory)
@@ -363,13 +363,16 @@ def place_of(root: int, path: str, made: list[str], make: bool) -> tuple[int, st
         raise
 
 
-def put(directory: int, name: str, content: bytes, mode: int | None) -> None:
+def put(directory: int, name: str, content: bytes, mode: int | None, executable: bool | None = None) -> None:
+    """mode: None for a new file's. executable: whether it may then be executed by those who may read it; None: as `mode` says."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with os.fdopen(os.open(name, flags, 0o666, dir_fd=directory), "wb") as file:
         file.write(content)
         file.flush()
-        if mode is not None:
-            os.fchmod(file.fileno(), mode)
+        mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode) if mode is None else mode
+        if executable is not None:
+            mode = mode | (mode & 0o444) >> 2 if executable else mode & ~0o111
+        os.fchmod(file.fileno(), mode)
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from agents.errors import EditRefused, PathRefused
 from agents.tools.encoding import Newlines, Text, unified
-from agents.tools.paths import inside
+from agents.tools.sections import Section
 
 _HUNK = re.compile(r"^@@+ *(?:-(\d+)(?:,(\d+))?)? *(?:\+(\d+)(?:,(\d+))?)? *@*")
 _MOST_FILES = 200
@@ -38,10 +38,12 @@ class Hunk:
 
 @dataclass(slots=True)
 class FilePatch:
-    """old, new: None where the file does not exist before or after."""
+    """old, new: None where the file does not exist before or after. executable: whether it may be executed then; None: as
+    before."""
 
     old: str | None
     new: str | None
+    executable: bool | None = None
     hunks: list[Hunk] = field(default_factory=list)
 
 
@@ -60,27 +62,28 @@ def read_patch(patch: str) -> list[FilePatch]:
     if lines and lines[-1] == "":
         lines.pop()
     files: list[FilePatch] = []
-    renamed: dict[str, str] = {}
+    section = Section()
     at = 0
     while at < len(lines):
         line = lines[at]
         if line.startswith(("GIT binary patch", "Binary files ")):
             raise EditRefused("the patch changes a binary file, which apply_patch does not do; use run for that")
         if line.startswith("diff --git "):
-            _end_rename(files, renamed)
-        elif line.startswith(("rename from ", "rename to ")):
-            renamed[line.split(" ", 2)[1]] = inside(line.split(" ", 2)[2], written=True)
+            files += _alone(section)
+            section = Section(at + 1, line.removeprefix("diff --git "))
+        elif section.takes(line):
+            pass
         elif _is_header(lines, at):
-            old, new = _named(line[4:]), _named(lines[at + 1][4:])
-            if (renamed.get("from"), renamed.get("to")) == (old, new):
-                renamed.clear()
-            _end_rename(files, renamed)
-            files.append(FilePatch(old, new))
-            if files[-1].old is None and files[-1].new is None:
+            old, new = section.named(line[4:], lines[at + 1][4:])
+            if old is None and new is None:
                 raise EditRefused(f"line {at + 1} of the patch: both names are /dev/null; name the file")
+            if section.renamed not in (None, (old, new)):
+                files += _alone(section)
+            files.append(FilePatch(old, new, section.executable))
+            section = Section()
             at += 1
         elif line.startswith("@@"):
-            if not files:
+            if not files or section.begun:
                 raise EditRefused(
                     f"line {at + 1} of the patch: a hunk without a file; write --- and +++ lines above it"
                 )
@@ -91,7 +94,7 @@ def read_patch(patch: str) -> list[FilePatch]:
                 f"line {at + 1} of the patch belongs to no hunk: {line[:80]!r}; write an @@ line above it"
             )
         at += 1
-    _end_rename(files, renamed)
+    files += _alone(section)
     if not files:
         raise EditRefused("the patch names no file; write `--- a/path`, `+++ b/path`, `@@ -1,3 +1,4 @@` and the lines")
     if len(files) > _MOST_FILES:
@@ -246,18 +249,6 @@ def _is_header(lines: list[str], at: int) -> bool:
     return at + 2 >= len(lines) or lines[at + 2].startswith(("@@", "diff --git", "--- ")) or not lines[at + 2].strip()
 
 
-def _named(name: str) -> str | None:
-    """The path in a --- or +++ line: without a time, quotes, and the a/ or b/ of git."""
-    name = name.split("\t", 1)[0].strip()
-    if name.startswith('"') and name.endswith('"'):
-        name = name[1:-1]
-    if name == "/dev/null":
-        return None
-    return inside(re.sub(r"^[abciow]/", "", name), written=True)
-
-
-def _end_rename(files: list[FilePatch], renamed: dict[str, str]) -> None:
-    """A rename without a change has no --- and +++ lines."""
-    if "from" in renamed and "to" in renamed:
-        files.append(FilePatch(renamed["from"], renamed["to"]))
-    renamed.clear()
+def _alone(section: Section) -> list[FilePatch]:
+    """What a section changes that has no --- and +++ lines: a name, a mode, or an empty file that is made or removed."""
+    return [FilePatch(*section.alone(), section.executable)] if section.begun else []

@@ -133,6 +133,42 @@ rename to new/name.py
     }  # fmt: skip
 
 
+async def test_a_patch_makes_and_removes_empty_files_and_sets_modes(begin: Begin) -> None:
+    work = await begin({"gone": "", "plain.sh": "echo\n", "run.sh": "echo\n"})
+    (work.tree / "run.sh").chmod(0o755)
+    patch = """\
+diff --git a/gone b/gone
+deleted file mode 100644
+index e69de29..0000000
+diff --git a/p/__init__.py b/p/__init__.py
+new file mode 100644
+index 0000000..e69de29
+diff --git a/p/tool.sh b/p/tool.sh
+new file mode 100755
+--- /dev/null
++++ b/p/tool.sh
+@@ -0,0 +1 @@
++echo
+diff --git a/plain.sh b/plain.sh
+old mode 100644
+new mode 100755
+diff --git a/run.sh b/run.sh
+old mode 100755
+new mode 100644
+--- a/run.sh
++++ b/run.sh
+@@ -1 +1 @@
+-echo
++echo 1
+"""
+    change = await work.do("apply_patch", patch=patch)
+    assert change.paths == ("gone", "p/__init__.py", "p/tool.sh", "plain.sh", "run.sh")
+    found = {str(path.relative_to(work.tree)): path for path in work.tree.rglob("*") if path.is_file()}
+    assert {name: (path.read_text(), bool(path.stat().st_mode & 0o111)) for name, path in found.items()} == {
+        "p/__init__.py": ("", False), "p/tool.sh": ("echo\n", True), "plain.sh": ("echo\n", True), "run.sh": ("echo 1\n", False)
+    }  # fmt: skip
+
+
 async def test_a_full_disk_leaves_the_old_file(begin: Begin) -> None:
     work = await begin({"a.txt": "a" * 1000 + "!", "d/b.txt": "b"}, disk_bytes=1 << 20)
     files = WorkspaceFiles(work.sandbox, "python3")

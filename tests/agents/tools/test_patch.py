@@ -109,6 +109,65 @@ def test_the_paths_of_a_patch_are_known_before_it_runs() -> None:
     assert patched_paths("no patch") == ()
 
 
+HUNK = "@@ -1 +1 @@\n-a\n+b\n"
+FRESH = "@@ -0,0 +1 @@\n+a\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (f"--- a/x\n+++ b/x\n{HUNK}", ("x", "x")),
+        (f"--- x\n+++ x\n{HUNK}", ("x", "x")),
+        (f"--- a/x\n+++ x\n{HUNK}", ("x", "x")),
+        (f"diff --git a/x b/x\n--- a/x\n+++ a/x\n{HUNK}", ("x", "x")),
+        (f"diff --git a/c/x b/c/x\n--- c/x\n+++ c/x\n{HUNK}", ("c/x", "c/x")),
+        (f"--- i/x\n+++ w/x\n{HUNK}", ("x", "x")),
+        (f"--- c/x\n+++ c/x\n{HUNK}", ("c/x", "c/x")),
+        (f"--- /dev/null\n+++ b/x\n{FRESH}", (None, "x")),
+        (f"--- /dev/null\n+++ c/x\n{FRESH}", (None, "c/x")),
+        (f"diff --git c/x w/x\n--- /dev/null\n+++ w/x\n{FRESH}", (None, "x")),
+        (f"diff --git b/x b/x\n--- /dev/null\n+++ b/x\n{FRESH}", (None, "b/x")),
+        (f"diff --git c/x w/x\nrename from c/x\nrename to w/x\n--- c/x\n+++ w/x\n{HUNK}", ("c/x", "w/x")),
+        (f"diff --git a/x b/y\nrename from x\nrename to y\n--- a/x\n+++ b/y\n{HUNK}", ("x", "y")),
+    ],
+)
+def test_a_prefix_is_taken_away_only_where_it_is_one(text: str, names: tuple[str | None, str | None]) -> None:
+    assert [(file.old, file.new) for file in read_patch(text)] == [names]
+
+
+@pytest.mark.parametrize(
+    ("said", "old", "new", "executable"),
+    [
+        ("a/x b/x\nnew file mode 100644\nindex 0000000..e69de29", None, "x", False),
+        ('"a/x y" "b/x y"\nnew file mode 100755\nindex 0000000..e69de29', None, "x y", True),
+        ("x x\ndeleted file mode 100644\nindex e69de29..0000000", "x", None, None),
+        ("b/x b/x\nold mode 100644\nnew mode 100755", "b/x", "b/x", True),
+        ("a/x b/x\nold mode 100755\nnew mode 100644", "x", "x", False),
+    ],
+)
+def test_a_section_without_hunks_is_a_change(
+    said: str, old: str | None, new: str | None, executable: bool | None
+) -> None:
+    alone, other = read_patch(f"diff --git {said}\ndiff --git a/z b/z\n--- a/z\n+++ b/z\n{HUNK}")
+    assert (alone.old, alone.new, alone.executable, alone.hunks) == (old, new, executable, [])
+    assert (other.old, other.new, other.executable, len(other.hunks)) == ("z", "z", None, 1)
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ("a/x b/x\nindex 1234567..89abcde 100644\n", "line 6 of the patch: nothing below says what changes"),
+        ("a/x b/longer\nold mode 100644\nnew mode 100755\n", "nothing below says what changes"),
+        ("a/x b/x\n@@ -1 +1 @@\n-a\n+b\n", "line 7 of the patch: a hunk without a file"),
+        ("a/x b/y\nsimilarity index 100%\ncopy from x\ncopy to y\n", "copies a file"),
+        (f"a/x b/x\nnew file mode 120000\n--- /dev/null\n+++ b/x\n{FRESH}", "makes a link"),
+    ],
+)
+def test_a_section_that_cannot_be_applied_is_no_part_of_the_file_before_it(section: str, said: str) -> None:
+    with pytest.raises(EditRefused, match=said):
+        read_patch(f"--- a/z\n+++ b/z\n{HUNK}diff --git {section}")
+
+
 @settings(deadline=None)
 @given(st.text("-+@ \n\\abdif/01,", max_size=200))
 def test_any_text_is_a_patch_or_is_refused(text: str) -> None:
