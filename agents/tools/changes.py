@@ -1,7 +1,11 @@
-"""`edit`, `create`, `delete` and `apply_patch`: read what is there, decide here, write all of it or nothing."""
+"""`edit`, `create`, `delete` and `apply_patch`: read what is there, decide here, write all of it or nothing.
+
+To compare and to parse large files takes seconds, so that is done in threads.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 from agents.errors import EditRefused, PathRefused, Unparsable
@@ -28,8 +32,8 @@ class Changes:
         before = await self._files.read(path)
         if is_binary(before):
             raise EditRefused(f"{path} is a binary file, which edit does not change; use run for that")
-        new = replace_once(path, decoded(before), search, replacement)
-        await self._write([checked(path, before, new.data)])
+        new = await asyncio.to_thread(replace_once, path, decoded(before), search, replacement)
+        await self._write([await asyncio.to_thread(checked, path, before, new.data)])
         return _change("edited", (path,), new.data, new.line, new.end_line)
 
     async def create(self, path: str, content: str, *, overwrite: bool) -> Change:
@@ -38,7 +42,7 @@ class Changes:
         if before is not None and not overwrite:
             raise PathRefused(f"{path} exists already; change it with edit, or give overwrite=True")
         data = _encoded(path, content)
-        await self._write([checked(path, before, data)])
+        await self._write([await asyncio.to_thread(checked, path, before, data)])
         return Change(paths=(path,), done="created")
 
     async def delete(self, path: str) -> Change:
@@ -48,34 +52,17 @@ class Changes:
 
     async def patch(self, text: str) -> Change:
         """Patches of one file follow each other; nothing is written before all of them fit."""
+        files = await asyncio.to_thread(read_patch, text)
         before: dict[str, bytes | None] = {}
-        after: dict[str, bytes | None] = {}
-        executable: dict[str, bool] = {}
-        first: tuple[str, int] | None = None
-        for file in read_patch(text):
-            for path in filter(None, (file.old, file.new)):
-                if path not in before:
-                    before[path] = after[path] = await self._existing(path)
-            new, begins = _patched(file, after)
-            if file.old is not None and file.old != file.new:
-                after[file.old] = None
-            if file.new is not None:
-                after[file.new] = new
-                if file.executable is not None:
-                    executable[file.new] = file.executable
-                first = first or (file.new, begins[0] if begins else 0)
-        changes = [
-            replace(_written(path, before[path], new), executable=executable.get(path))
-            for path, new in after.items()
-            if new != before[path] or (new is not None and path in executable)
-        ]
-        if not changes:
-            raise EditRefused("the patch changes nothing; the files are like this already")
+        for path in dict.fromkeys(path for file in files for path in (file.old, file.new) if path):
+            before[path] = await self._existing(path)
+        changes, first = await asyncio.to_thread(_all_patched, files, before)
         await self._write(changes)
         paths = tuple(each.path for each in changes)
-        if first is None or not first[1]:
+        after = next((each.after for each in changes if each.path == first[0]), None)
+        if after is None or not first[1]:
             return Change(paths=paths, done="patched")
-        return _change("patched", paths, after[first[0]] or b"", first[1], first[1])
+        return _change("patched", paths, after, first[1], first[1])
 
     async def _existing(self, path: str) -> bytes | None:
         """A file's bytes; None if there is none."""
@@ -95,6 +82,30 @@ class Changes:
             lines = decoded(after).shown.split("\n")
             source = lines[error.line - 1] if 0 < error.line <= len(lines) else ""
             raise unparsable(error.path, error.line, error.what, source[:200]) from None
+
+
+def _all_patched(files: list[FilePatch], before: dict[str, bytes | None]) -> tuple[list[Written], tuple[str, int]]:
+    """What is to be written, and the first file that is there afterwards with the line where its first hunk begins, or 0."""
+    after = dict(before)
+    executable: dict[str, bool] = {}
+    first = ("", 0)
+    for file in files:
+        new, begins = _patched(file, after)
+        if file.old is not None and file.old != file.new:
+            after[file.old] = None
+        if file.new is not None:
+            after[file.new] = new
+            if file.executable is not None:
+                executable[file.new] = file.executable
+            first = first if first[0] else (file.new, begins[0] if begins else 0)
+    changes = [
+        replace(_written(path, before[path], new), executable=executable.get(path))
+        for path, new in after.items()
+        if new != before[path] or (new is not None and path in executable)
+    ]
+    if not changes:
+        raise EditRefused("the patch changes nothing; the files are like this already")
+    return changes, first
 
 
 def _patched(file: FilePatch, contents: dict[str, bytes | None]) -> tuple[bytes | None, list[int]]:

@@ -11,6 +11,7 @@ from agents.tools.sections import Section
 
 _HUNK = re.compile(r"^@@+ *(?:-(\d+)(?:,(\d+))?)? *(?:\+(\d+)(?:,(\d+))?)? *@*")
 _MOST_FILES = 200
+_COMPARED = 50  # first lines of a hunk, by which the place is found where it fits best
 
 
 @dataclass(slots=True)
@@ -186,9 +187,8 @@ def _misfit(path: str, hunk: Hunk, old: list[str], expected: int) -> str:
     wanted = hunk.old
     if not old:
         return f"{path} is empty, but hunk {hunk.number} of the patch expects lines in it; nothing was changed"
-    fits = [
-        (sum(map(str.__eq__, old[at : at + len(wanted)], wanted)), -abs(at - expected), at) for at in range(len(old))
-    ]
+    head = wanted[:_COMPARED]
+    fits = [(sum(map(str.__eq__, old[at : at + len(head)], head)), -abs(at - expected), at) for at in range(len(old))]
     best = max(fits)
     said = f"hunk {hunk.number} of the patch does not fit {path}, so nothing was changed"
     if best[0] == 0:

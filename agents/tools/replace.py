@@ -11,11 +11,13 @@ from agents.tools.encoding import Newlines, Text, unified
 
 _SHOWN = 3  # nearest places
 _SHOWN_LINES = 12  # of one place
-_WEIGHED = 24  # places that are compared letter by letter
-_LONGEST_COMPARED = 4000  # characters
+_WEIGHED = 24  # places that are compared with the text
+_BY_LETTERS = 300  # characters; longer texts are compared word by word, for which the time grows less
+_BY_WORDS = 1500  # characters; of longer ones only whole lines count
 _MOST_PLACES = 10
 _NUMBERED = re.compile(r"^ *\d+(?:\t|  |[:|] ?)", re.MULTILINE)
 _WORD = re.compile(r"\w+")
+_TOKEN = re.compile(r"\w+|\S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,8 @@ def _spaces(lines: list[str], wanted: list[str], places: list[int]) -> str:
 
 
 def _nearest(lines: list[str], wanted: list[str]) -> list[int]:
-    """Where the most similar windows begin, the best first: by the words that they share, then by their letters."""
+    """Where the most similar windows begin, the best first: by the words that they share, then by their letters
+    or, in a long text, the order of the words."""
     size = len(wanted)
     sought = set(_WORD.findall("\n".join(wanted)))
     stripped = {line.strip() for line in wanted if line.strip()}
@@ -136,11 +139,11 @@ def _nearest(lines: list[str], wanted: list[str]) -> list[int]:
         total += weights[start + size - 1] - weights[start - 1]
         scores.append((total, start))
     scores.sort(key=lambda each: (-each[0], each[1]))
-    target = "\n".join(line.strip() for line in wanted)[:_LONGEST_COMPARED]
+    target = "\n".join(line.strip() for line in wanted)
     weighed = []
     for score, start in scores[:_WEIGHED]:
-        window = "\n".join(line.strip() for line in lines[start : start + size])[:_LONGEST_COMPARED]
-        ratio = difflib.SequenceMatcher(None, target, window, autojunk=False).ratio() if len(target) < 1500 else score
+        window = "\n".join(line.strip() for line in lines[start : start + size])
+        ratio = _likeness(target, window) if len(target) < _BY_WORDS else score
         if score > 0.01 and ratio > 0.4:
             weighed.append((ratio, start))
     best: list[int] = []
@@ -148,6 +151,14 @@ def _nearest(lines: list[str], wanted: list[str]) -> list[int]:
         if all(abs(start - other) >= size for other in best):
             best.append(start)
     return best[:_SHOWN]
+
+
+def _likeness(target: str, window: str) -> float:
+    """From 0 to 1."""
+    window = window[: 2 * _BY_WORDS]
+    if len(target) < _BY_LETTERS:
+        return difflib.SequenceMatcher(None, target, window, autojunk=False).ratio()
+    return difflib.SequenceMatcher(None, _TOKEN.findall(target), _TOKEN.findall(window), autojunk=False).ratio()
 
 
 def _shown(lines: list[str], start: int, size: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from typing import Any
 
 import pytest
@@ -167,6 +168,19 @@ new mode 100644
     assert {name: (path.read_text(), bool(path.stat().st_mode & 0o111)) for name, path in found.items()} == {
         "p/__init__.py": ("", False), "p/tool.sh": ("echo\n", True), "plain.sh": ("echo\n", True), "run.sh": ("echo 1\n", False)
     }  # fmt: skip
+
+
+async def test_long_comparisons_hold_up_nobody_else(begin: Begin) -> None:
+    lines = [f"    value_{i} = compute(item_{i}, total + {i})" for i in range(20_000)]
+    work = await begin({"m.txt": "\n".join(lines)})
+    other = [line.replace("compute", "calculate") for line in lines[500:530]]
+    hunk = "".join(f"-{line}\n" for line in other)
+    begun = time.thread_time()  # of the thread in which everything waits
+    with pytest.raises(EditRefused, match=r"The nearest places:\n +501 "):
+        await work.do("edit", path="m.txt", search="\n".join(other), replace="x")
+    with pytest.raises(EditRefused, match="none of its lines stand there together"):
+        await work.do("apply_patch", patch=f"--- m.txt\n+++ m.txt\n@@\n{hunk}")
+    assert time.thread_time() - begun < 0.2
 
 
 async def test_a_full_disk_leaves_the_old_file(begin: Begin) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -114,6 +116,15 @@ def test_nothing_to_search_and_nothing_to_change() -> None:
     assert "empty" in refusal("")
     assert "nothing would change" in refusal("return 5", "return 5")
     assert "nor anything like it" in refusal("completely else: 💡")
+
+
+def test_a_long_text_is_compared_in_no_time() -> None:
+    rows = [f"    value_{number} = compute(item_{number}, total)" for number in range(2000)]
+    search = "\n".join(row.replace("compute", "calculate") for row in rows[500:530])
+    begun = time.thread_time()
+    with pytest.raises(EditRefused, match=r"The nearest places:\n +501 "):
+        replace_once("f", decoded("\n".join(rows).encode()), search, "x")
+    assert time.thread_time() - begun < 2  # far more than it takes, but less than letters would
 
 
 def test_a_large_file_is_compared_in_no_time() -> None:
