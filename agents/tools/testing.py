@@ -26,6 +26,7 @@ from workspaces.sandbox.contract import WORKSPACE, ExecResult, Sandbox
 PER_TEST = Limit(cpu_s=60.0, wall_s=120.0)
 _OUTPUT = 4 << 20
 _NOT_FOUND = re.compile(r"not found: |file or directory not found|no match in any of")
+_BETWEEN = re.compile(r"(?<=\])\s+(?=\S*(?:::|/))")  # the name of one case and another file or test
 _DETAILED = 20  # failures with a traceback
 _FRAMES = 4  # of one traceback
 _MOST_FAILURES = 200  # told; all are counted
@@ -195,11 +196,18 @@ def _gist(problem: str) -> str:
 
 def _words(selector: str) -> list[str]:
     if "::" in selector and "[" in selector and "'" not in selector and '"' not in selector:
-        return [selector.strip()]  # the name of one case, which may hold spaces
+        return [word for part in _BETWEEN.split(selector.strip()) for word in _case(part)]
     try:
         return shlex.split(selector)
     except ValueError as error:
         raise ToolError(f"the selector {selector[:200]!r} cannot be read ({error}); close its quotes") from error
+
+
+def _case(part: str) -> list[str]:
+    """Words of which the last is the name of one case, which may hold spaces."""
+    before, bracket, case = part.partition("[")
+    *words, last = before.split() or [""]
+    return [*words, f"{last}{bracket}{case}"]
 
 
 def _selected(command: TestCommand, selector: str) -> TestCommand:

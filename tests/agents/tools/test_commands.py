@@ -120,6 +120,16 @@ async def test_any_other_runner_tells_by_exit_code_and_junit(begin: Begin) -> No
     assert "declares entities" in (await work.do("run_tests")).problem
 
 
+async def test_names_of_cases_keep_their_spaces(begin: Begin) -> None:
+    work = await begin(tests="printf '<%s>' {tests}")
+    for selector, words in (
+        ("t.py::a[1 2]", "<t.py::a[1 2]>"),
+        ("t.py::a[1] t.py::b[2 [3] 4]", "<t.py::a[1]><t.py::b[2 [3] 4]>"),
+        ("t.py u.py::a[1 2] v/w", "<t.py><u.py::a[1 2]><v/w>"),
+    ):
+        assert (await work.do("run_tests", selector=selector)).output == words
+
+
 async def test_an_old_report_does_not_speak_for_a_new_run(begin: Begin) -> None:
     work = await begin({"out.xml": JUNIT}, tests="true", junit="out.xml")
     report = await work.do("run_tests")
