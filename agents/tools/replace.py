@@ -88,10 +88,15 @@ def _absent(path: str, text: str, search: str) -> str:
         if without in text:
             return f"{said}; it begins its lines with line numbers, which are not in the file: leave them out"
         search = without
+    if text[-1:] not in ("", "\n") and search in f"{text}\n":
+        return f"{said}; the file ends there without a newline: leave the last line break out"
     lines, wanted = text.split("\n"), search.strip("\n").split("\n")
     same = _same_but_for_spaces(lines, wanted)
-    if same:
+    if same and all(lines[start : start + len(wanted)] != wanted for start in same):
         return f"{said}; " + _spaces(lines, wanted, same)
+    span = _same_but_for_empty_lines(lines, wanted)
+    if span:
+        return f"{said}; only empty lines differ; the file has:\n{_shown(lines, span.start, len(span))}"
     near = _nearest(lines, wanted)
     if not near:
         return f"{said}, nor anything like it; read the file, then copy the text from it"
@@ -109,6 +114,17 @@ def _same_but_for_spaces(lines: list[str], wanted: list[str]) -> list[int]:
     return [
         start for start in range(last + 1) if plain[start] == sought[0] and plain[start : start + len(sought)] == sought
     ]
+
+
+def _same_but_for_empty_lines(lines: list[str], wanted: list[str]) -> range | None:
+    """The first lines that are the same if empty ones do not count, with one more on either side."""
+    full = [at for at, line in enumerate(lines) if line.strip()]
+    sought = [line for line in wanted if line.strip()]
+    for place in range(len(full) - len(sought) + 1 if sought else 0):
+        found = full[place : place + len(sought)]
+        if lines[found[0]] == sought[0] and [lines[at] for at in found] == sought:
+            return range(max(0, found[0] - 1), min(len(lines), found[-1] + 2))
+    return None
 
 
 def _spaces(lines: list[str], wanted: list[str], places: list[int]) -> str:

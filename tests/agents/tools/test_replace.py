@@ -103,6 +103,19 @@ def test_spaces_that_differ_are_pointed_out() -> None:
     assert r"the file has '\treturn compute(3, 4)'" in said
 
 
+@pytest.mark.parametrize(
+    ("text", "search", "said"),
+    [
+        ("a = 1\nb = 2", "b = 2\n", "ends there without a newline: leave the last line break out"),
+        ("x\na = 1\n", "\n\na = 1", "only empty lines differ; the file has:\n     1  x\n     2  a = 1"),
+        ("x\na = 1\n\n\nb = 2\ny\n", "a = 1\n\nb = 2\n", "only empty lines differ; the file has:\n     1  x"),
+    ],
+)
+def test_line_breaks_that_differ_are_pointed_out(text: str, search: str, said: str) -> None:
+    with pytest.raises(EditRefused, match=said):
+        replace_once("f", decoded(text.encode()), search, "c\n")
+
+
 def test_the_nearest_place_is_shown_with_its_lines() -> None:
     said = refusal("def a():\n    return compute(1, 3)")
     assert said.index("     1  def a():") < said.index("     2      return compute(1, 2)")
