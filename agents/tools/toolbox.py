@@ -14,7 +14,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
-from agents.errors import BadPattern, PathRefused
+from agents.errors import BadPattern, PathRefused, ToolError
 from agents.tools import arguments as a
 from agents.tools import results as r
 from agents.tools.changes import Changes
@@ -113,13 +113,15 @@ class Toolbox:
 
     async def read(self, asked: a.Read) -> r.Body:
         path = inside(asked.path)
+        first = max(1, asked.first)
+        if 0 < asked.last < first:
+            raise ToolError(f"last={asked.last} lies before first={first}; give a later one, or 0 for the end")
         data = await self._files.read(path)
         if is_binary(data):
             raise PathRefused(f"{path} is a binary file of {len(data)} bytes, which cannot be shown; use run for it")
         lines = decoded(data).shown.split("\n")
         if lines[-1] == "":
             lines.pop()
-        first = max(1, asked.first)
         chosen: list[str] = []
         room = _MOST_CHARACTERS
         for line in lines[first - 1 : min(asked.last or len(lines), first - 1 + _MOST_LINES)]:

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from agents.errors import BadPattern, PathRefused, ToolsUnusable, ToolTimeout
+from agents.errors import BadPattern, PathRefused, ToolError, ToolsUnusable, ToolTimeout
 from agents.tools import files as tools_files
 from agents.tools.files import WorkspaceFiles
 from tests.agents.tools.conftest import Begin
@@ -49,6 +49,8 @@ async def test_find_read_and_outline(begin: Begin) -> None:
     assert (body.text, body.first, body.last, body.lines) == ("def Half(n):\n    return n / 2\n", 3, 4, 4)
     assert "     3  def Half(n):" in body.as_text()
     assert "has only 4 lines" in (await work.do("read", path="src/app.py", first=50)).as_text()
+    with pytest.raises(ToolError, match="last=1 lies before first=3"):
+        await work.do("read", path="src/app.py", first=3, last=1)
     outline = await work.do("outline", path="src/app.py")
     assert (outline[0].name, outline[0].line, outline[0].end_line) == ("Half", 3, 4)
 
