@@ -6,6 +6,7 @@ is kept when it is too long to show.
 
 from __future__ import annotations
 
+import itertools
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -64,24 +65,30 @@ class Hits(Indexed):
 
     def whole_text(self) -> str:
         lines: list[str] = []
-        shown = ("", 0)  # the file, and the last line of it that is shown
-        for hit in self.hits:
-            first = hit.line - len(hit.before)
-            if hit.path != shown[0]:
-                lines.append(hit.path)
-                shown = (hit.path, 0)
-            elif first > shown[1] + 1 and (hit.before or hit.after):
-                lines.append("  --")
-            for number, text in enumerate((*hit.before, hit.text, *hit.after), start=first):
-                if number > shown[1] or number == hit.line:
-                    lines.append(f"{number:>6}{':' if number == hit.line else '-'} {text}")
-                    shown = (hit.path, max(number, shown[1]))
+        for path, hits in itertools.groupby(self.hits, lambda hit: hit.path):
+            lines += [path, *_marked(list(hits))]
         if self.total > len(self.hits):
             left = f"{len(self.hits)} of {self.total} hits in {self.files} files; narrow it with path, glob or a longer pattern"
             lines.append(left)
         elif not self.hits:
             lines.append("no hits")
         return "\n".join([*lines, *filter(None, [self.note])])
+
+
+def _marked(hits: list[Hit]) -> list[str]:
+    """The lines of one file that its hits show, each once and in order, with gaps where the hits have lines around them."""
+    shown: dict[int, str] = {}
+    for hit in hits:
+        for number, text in enumerate((*hit.before, hit.text, *hit.after), start=hit.line - len(hit.before)):
+            shown.setdefault(number, f"{number:>6}- {text}")
+    shown |= {hit.line: f"{hit.line:>6}: {hit.text}" for hit in hits}
+    around = any(hit.before or hit.after for hit in hits)
+    lines: list[str] = []
+    for number in sorted(shown):
+        if lines and around and number - 1 not in shown:
+            lines.append("  --")
+        lines.append(shown[number])
+    return lines
 
 
 class File(Part):

@@ -41,6 +41,13 @@ async def test_grep_gives_hits_with_their_lines(begin: Begin) -> None:
     assert "2 of 30 hits" in limited.as_text()
 
 
+async def test_lines_around_neighbouring_hits_are_shown_once_and_in_order(begin: Begin) -> None:
+    work = await begin({"a.txt": "a\nb hit\nc hit\nd\ne\nf\ng hit\n"})
+    shown = (await work.do("grep", pattern="hit", context=1)).as_text()
+    lines = ["1- a", "2: b hit", "3: c hit", "4- d", "--", "6- f", "7: g hit"]
+    assert [line.strip() for line in shown.split("\n")] == ["a.txt", *lines]
+
+
 async def test_find_read_and_outline(begin: Begin) -> None:
     work = await begin(FILES)
     found = await work.do("find_files", glob="*.py")
