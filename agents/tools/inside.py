@@ -184,20 +184,27 @@ def grep(root: int, request: dict[str, Any], _: bytes) -> Answer:
         lines = text.split("\n")
         if lines[-1] == "":
             lines.pop()
-        numbers = [number for number, line in enumerate(lines) if pattern.search(line)]
-        facts["total"] += len(numbers)
-        facts["files"] += bool(numbers)
-        hits += [hit(shown(path), lines, at, request["context"]) for at in numbers[: request["limit"] - len(hits)]]
+        found = [(number, match.span()) for number, line in enumerate(lines) if (match := pattern.search(line))]
+        facts["total"] += len(found)
+        facts["files"] += bool(found)
+        for number, span in found[: request["limit"] - len(hits)]:
+            hits.append(hit(shown(path), lines, number, span, request["context"]))
         if facts["total"] > MOST_COUNTED:
             break
     return dict(facts, hits=hits), []
 
 
-def hit(path: str, lines: list[str], number: int, context: int) -> dict[str, Any]:
-    before = lines[max(0, number - context) : number]
-    after = lines[number + 1 : number + 1 + context]
-    short = [[line[:LONGEST_LINE] for line in part] for part in (before, [lines[number]], after)]
-    return {"path": path, "line": number + 1, "text": short[1][0], "before": short[0], "after": short[2]}
+def hit(path: str, lines: list[str], number: int, span: tuple[int, int], context: int) -> dict[str, Any]:
+    before = [cut(line) for line in lines[max(0, number - context) : number]]
+    after = [cut(line) for line in lines[number + 1 : number + 1 + context]]
+    return {"path": path, "line": number + 1, "text": cut(lines[number], *span), "before": before, "after": after}
+
+
+def cut(line: str, start: int = 0, end: int = 0) -> str:
+    """At most LONGEST_LINE characters, among them those from `start` on, with a mark where some are left out."""
+    first = max(0, start - LONGEST_LINE // 4) if end > LONGEST_LINE else 0
+    last = first + LONGEST_LINE
+    return ("\u2026" if first else "") + line[first:last] + ("\u2026" if last < len(line) else "")
 
 
 def text_of(root: int, path: str) -> str | None:

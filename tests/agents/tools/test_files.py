@@ -41,6 +41,14 @@ async def test_grep_gives_hits_with_their_lines(begin: Begin) -> None:
     assert "2 of 30 hits" in limited.as_text()
 
 
+async def test_a_long_line_is_cut_around_its_hit_and_says_so(begin: Begin) -> None:
+    long = "a" * 1000
+    work = await begin({"a.txt": f"{long}needle{long}\n{long}\n", "b.txt": "a" * 394 + "needle\n"})
+    cut, whole = (await work.do("grep", pattern="needle", context=1)).hits
+    assert (cut.text, cut.after) == (f"…{'a' * 100}needle{'a' * 294}…", (f"{'a' * 400}…",))
+    assert whole.text == "a" * 394 + "needle"
+
+
 async def test_lines_around_neighbouring_hits_are_shown_once_and_in_order(begin: Begin) -> None:
     work = await begin({"a.txt": "a\nb hit\nc hit\nd\ne\nf\ng hit\n"})
     shown = (await work.do("grep", pattern="hit", context=1)).as_text()
