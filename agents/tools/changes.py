@@ -88,18 +88,21 @@ def _all_patched(files: list[FilePatch], before: dict[str, bytes | None]) -> tup
     """What is to be written, and the first file that is there afterwards with the line where its first hunk begins, or 0."""
     after = dict(before)
     executable: dict[str, bool] = {}
+    renamed: dict[str, str] = {}
     first = ("", 0)
     for file in files:
         new, begins = _patched(file, after)
         if file.old is not None and file.old != file.new:
             after[file.old] = None
+            if file.new is not None:
+                renamed[file.new] = renamed.get(file.old, file.old)
         if file.new is not None:
             after[file.new] = new
             if file.executable is not None:
                 executable[file.new] = file.executable
             first = first if first[0] else (file.new, begins[0] if begins else 0)
     changes = [
-        replace(_written(path, before[path], new), executable=executable.get(path))
+        replace(_written(path, before[path], new), executable=executable.get(path), renamed=renamed.get(path, ""))
         for path, new in after.items()
         if new != before[path] or (new is not None and path in executable)
     ]

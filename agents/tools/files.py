@@ -75,7 +75,7 @@ class _Told(_Answer):
 class Written:
     """One file to be written. before: its bytes as they were read, None: it must not exist. after: None: it is removed.
     python: its syntax is checked by the sandbox's interpreter; `tolerant`: unless the old file was broken, too. executable:
-    whether it may be executed then; None: as before."""
+    whether it may be executed then; None: as before. renamed: the file that it was, changed with it, whose mode it keeps."""
 
     path: str
     before: bytes | None
@@ -83,6 +83,7 @@ class Written:
     python: bool = False
     tolerant: bool = False
     executable: bool | None = None
+    renamed: str = ""
 
 
 class WorkspaceFiles:
@@ -140,6 +141,7 @@ class WorkspaceFiles:
                 "python": each.python,
                 "tolerant": each.tolerant,
                 "executable": each.executable,
+                "renamed": each.renamed,
             }
             for each in changes
         ]

@@ -275,15 +275,17 @@ def write(root: int, request: dict[str, Any], blob: bytes) -> Answer:
         contents.append(None if size is None else blob[start : start + size])
         start += size or 0
     olds = [check(root, change, content) for change, content in zip(request["changes"], contents)]
+    modes = {change["path"]: old[1] for change, old in zip(request["changes"], olds) if old}
     made: list[str] = []
     beside: list[tuple[int, str, str]] = []
     done = 0
     try:
-        for change, content, old in zip(request["changes"], contents, olds):
+        for change, content in zip(request["changes"], contents):
             directory, name = place_of(root, change["path"], made, content is not None)
             beside.append((directory, name, f".runoff-{os.getpid()}-{len(beside)}"))
             if content is not None:
-                put(directory, beside[-1][2], content, old[1] if old else None, change["executable"])
+                mode = modes.get(change["renamed"] or change["path"])
+                put(directory, beside[-1][2], content, mode, change["executable"])
         for (directory, name, temporary), content in zip(beside, contents):
             if content is None:
                 os.unlink(name, dir_fd=directory)

@@ -135,8 +135,9 @@ rename to new/name.py
 
 
 async def test_a_patch_makes_and_removes_empty_files_and_sets_modes(begin: Begin) -> None:
-    work = await begin({"gone": "", "plain.sh": "echo\n", "run.sh": "echo\n"})
-    (work.tree / "run.sh").chmod(0o755)
+    work = await begin({"gone": "", "plain.sh": "echo\n", "run.sh": "echo\n", "old.sh": "echo\n"})
+    for name in ("run.sh", "old.sh"):
+        (work.tree / name).chmod(0o755)
     patch = """\
 diff --git a/gone b/gone
 deleted file mode 100644
@@ -161,11 +162,16 @@ new mode 100644
 @@ -1 +1 @@
 -echo
 +echo 1
+diff --git a/old.sh b/new.sh
+similarity index 100%
+rename from old.sh
+rename to new.sh
 """
     change = await work.do("apply_patch", patch=patch)
-    assert change.paths == ("gone", "p/__init__.py", "p/tool.sh", "plain.sh", "run.sh")
+    assert change.paths == ("gone", "p/__init__.py", "p/tool.sh", "plain.sh", "run.sh", "old.sh", "new.sh")
     found = {str(path.relative_to(work.tree)): path for path in work.tree.rglob("*") if path.is_file()}
     assert {name: (path.read_text(), bool(path.stat().st_mode & 0o111)) for name, path in found.items()} == {
+        "new.sh": ("echo\n", True),
         "p/__init__.py": ("", False), "p/tool.sh": ("echo\n", True), "plain.sh": ("echo\n", True), "run.sh": ("echo 1\n", False)
     }  # fmt: skip
 
