@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from agents.errors import NoSuchEndpoint
+from agents.text import Text
 
 _WHY = "no user and no password may stand in an address, since it is written down, and they would not be sent"
 _NAMED = re.compile(r"://.*@|@[^/]*:.*@", re.DOTALL)  # NAME@http://USER:PASSWORD@HOST, with and without the scheme
@@ -38,5 +39,5 @@ def _shown(text: str) -> str:
     return re.sub(r"^(https?://)?.*@", r"\1…@", text, count=1, flags=re.DOTALL | re.IGNORECASE)
 
 
-Address = Annotated[str, AfterValidator(plain_address)]
-ModelName = Annotated[str, AfterValidator(plain_name)]
+Address = Annotated[Text, AfterValidator(plain_address)]
+ModelName = Annotated[Text, AfterValidator(plain_name)]

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from agents.addresses import Address, ModelName
 from agents.errors import NoSuchModel
 from agents.settings import Settings
+from agents.text import Text
 from memory import Budget
 
 _OF_MODELS = ("trajectories", "plan_form", "answer_tokens", "relevance")
@@ -39,14 +40,14 @@ class Request(BaseModel):
 
     repo: Path = Field(description="a git repository on this machine")
     issue: str = Field(description="the problem, in Markdown or plain text", max_length=1 << 20)
-    test: str | None = Field(None, description='the tests that matter, e.g. "pytest -q tests/test_dates.py"')
-    junit: str | None = Field(
+    test: Text | None = Field(None, description='the tests that matter, e.g. "pytest -q tests/test_dates.py"')
+    junit: Text | None = Field(
         None, description="where the test command writes a JUnit XML report, below the repository"
     )
-    base: str | None = Field(None, description="the commit to start from; by default HEAD of a clean checkout")
+    base: Text | None = Field(None, description="the commit to start from; by default HEAD of a clean checkout")
     budget: str | None = Field(None, description='limits, e.g. "wall=10m,candidates=200"')
     sandbox: Literal["auto", "docker", "bubblewrap"] | None = Field(None, description="what untrusted code runs in")
-    image: str | None = Field(None, description="docker only: an image that holds Python and what the tests need")
+    image: Text | None = Field(None, description="docker only: an image that holds Python and what the tests need")
     python: Path | None = Field(None, description="the interpreter that runs the tests, as the sandbox sees it")
     model: ModelName | None = Field(
         None, description="a model's name, scripted:FILE or replay:DIR; none: the repair policy"

@@ -18,6 +18,7 @@ from pydantic_settings import (
 
 from agents.addresses import Address, ModelName
 from agents.errors import SettingsUnreadable
+from agents.text import Text
 from memory import Budget
 
 _USUAL = "OPENAI_BASE_URL"
@@ -41,7 +42,7 @@ class Settings(BaseSettings):
         description="journal, ledger, mirrors, checkouts",
     )
     sandbox: Literal["auto", "docker", "bubblewrap"] = Field("auto", description="what untrusted code runs in")
-    image: str | None = Field(None, description="the image for docker; it must hold Python and the project's packages")
+    image: Text | None = Field(None, description="the image for docker; it must hold Python and the project's packages")
     images: tuple[str, ...] = Field((), description="other images that callers of the REST service may name")
     python: Path | None = Field(None, description="the interpreter that has pytest and the project's dependencies")
     use_repository_venv: bool = Field(

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Self
 
 from fastapi import Depends, FastAPI, Header, HTTPException, Query, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, Field, model_validator
 from sse_starlette.sse import EventSourceResponse
@@ -222,9 +223,16 @@ class BodyLimit:
         await self._app(scope, limited, send)
 
 
+class Ascii(JSONResponse):
+    """JSON in escapes: a path may have bytes that are no Unicode, and what was sent any characters."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content).encode()
+
+
 def _refusal(status: int, detail: Any) -> Response:
-    """What was sent may be in it, in any characters; but never the whole of a large request."""
-    return Response(json.dumps({"detail": detail}), status, media_type="application/json")
+    """Why a request is refused; but never the whole of a large one."""
+    return Ascii({"detail": detail}, status)
 
 
 def create_app(settings: Settings, *, token: str, hosts: list[str] | None = None) -> FastAPI:
@@ -247,7 +255,13 @@ def create_app(settings: Settings, *, token: str, hosts: list[str] | None = None
                 401, "send the service's token as `Authorization: Bearer …`", headers={"WWW-Authenticate": "Bearer"}
             )
 
-    app = FastAPI(title="Runoff", version="1", lifespan=lifespan, dependencies=[Depends(authorise)])
+    app = FastAPI(
+        title="Runoff",
+        version="1",
+        lifespan=lifespan,
+        dependencies=[Depends(authorise)],
+        default_response_class=Ascii,
+    )
     # A page in a browser must not be able to reach the service under a name that it controls.
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts or _LOOPBACK)
 

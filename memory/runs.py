@@ -51,7 +51,8 @@ class Runs:
         if prefix == "last":
             found = self._store.query("SELECT id FROM runs ORDER BY created_at DESC LIMIT 1")
         else:
-            found = self._store.query("SELECT id FROM runs WHERE substr(id, 1, ?) = ?", len(prefix), prefix)
+            rows = "SELECT id FROM runs WHERE substr(id, 1, ?) = ?"
+            found = self._store.query(rows, len(prefix), prefix) if prefix.isascii() else []  # as ids are
         if not prefix or len(found) != 1:
             many = ", ".join(row[0] for row in found[:3])
             why = f"fits several Runs ({many}, …): write more of it" if many else "is no Run's id: see `runoff runs`"

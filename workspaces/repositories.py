@@ -140,7 +140,13 @@ class Repositories:
 
 
 def _inspect(path: Path) -> Source:
-    if not path.is_dir():
+    try:
+        is_directory = path.is_dir()
+    except OSError as error:  # too long for a name, or not ours to enter
+        raise RepositoryError(
+            f"{path} cannot be read: {error.strerror}; name a git repository on this machine"
+        ) from error
+    if not is_directory:
         raise RepositoryError(f"{path} is not a directory; name a git repository on this machine")
     try:
         found = run(["rev-parse", "--is-bare-repository", "--show-object-format", "--absolute-git-dir"], at=path)

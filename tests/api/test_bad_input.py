@@ -107,6 +107,8 @@ def test_a_repository_that_cannot_be_worked_on(
     [
         (["--issue", "  "], ["issue is empty"]),
         (["--issue", ISSUE, "--base", "no-such-commit"], ["no-such-commit"]),
+        (["--issue", ISSUE, "--base", "odd\udcff"], ["base: 'odd\\udcff' holds", "is no character"]),
+        (["--issue", ISSUE, "--model", "odd\udcff"], ["model: ", "is no character"]),
         (["--issue", ISSUE, "--budget", "wall=soon"], ["wall='soon'", "10m"]),
         (["--issue", ISSUE, "--test", "make check"], ["pytest"]),
         (["--issue", ISSUE, "--test", "pytest tests/test_nothing.py"], ["test_nothing.py"]),
@@ -204,7 +206,8 @@ def test_an_image_that_does_not_exist(repo: Path, runoff: Runoff, tmp_path: Path
 
 
 def test_an_unknown_run(runoff: Runoff, tmp_path: Path) -> None:
-    assert_refused(runoff("show", "nothing"), tmp_path / "state", "runoff runs")
+    for name in ("nothing", "odd\udcff"):
+        assert_refused(runoff("show", name), tmp_path / "state", "runoff runs")
 
 
 def test_a_setting_of_the_environment_that_cannot_be_read(repo: Path, runoff: Runoff, tmp_path: Path) -> None:

@@ -80,10 +80,21 @@ def test_bad_input_is_refused_or_journaled_with_the_reason(service: httpx.Client
     refused = service.post("/v1/runs", json={"repo": "/somewhere", "issue": " "})
     assert refused.status_code == 422
     assert "issue is empty" in refused.text
-    for path, why in ((str(tmp_path / "nothing"), "nothing"), (str(tmp_path), "git"), ("repo", "write the whole path")):
+    for path, why in (
+        (str(tmp_path / "nothing"), "nothing"),
+        (str(tmp_path), "git"),
+        ("repo", "write the whole path"),
+        ("/" + "long" * 1000, "too long"),
+        ("/odd\0", "is not a directory"),
+    ):
         refused = service.post("/v1/runs", json={"repo": path, "issue": ISSUE})
         assert refused.status_code == 422
         assert why in refused.json()["detail"]
+    for text in ("HEAD\0", "\ud800"):
+        sent = json.dumps({"repo": str(repo), "issue": ISSUE, "base": text})  # in escapes, as httpx would not send it
+        refused = service.post("/v1/runs", content=sent, headers={"Content-Type": "application/json"})
+        assert refused.status_code == 422
+        assert "is no character" in refused.text
     assert service.get("/v1/runs").json() == []
     started = service.post("/v1/runs", json={"repo": str(repo), "issue": ISSUE, "base": "nosuch"}).json()
     service.get(f"/v1/runs/{started['id']}/events")  # ends with the run
@@ -91,6 +102,13 @@ def test_bad_input_is_refused_or_journaled_with_the_reason(service: httpx.Client
     assert ended["state"] == "failed"
     assert "nosuch" in ended["error"]
     assert service.get("/v1/runs/unknown").status_code == 404
+
+
+def test_a_run_of_a_path_that_is_no_unicode_is_shown(service: httpx.Client, tmp_path: Path) -> None:
+    with Store.open(tmp_path / "state") as store:
+        run_id = Runs(store).create({"repo": "/odd\udcff"})
+    for shown in (service.get(f"/v1/runs/{run_id}").json(), *service.get("/v1/runs").json()):
+        assert shown["request"] == {"repo": "/odd\udcff"}
 
 
 def test_a_name_that_is_not_loopback_is_refused(service: httpx.Client) -> None:
