@@ -155,13 +155,15 @@ class Endpoint:
         except TimeoutError as error:
             if not deadline.expired():
                 raise
-            raise self._stalled(assembly) from error
+            if not assembly.ended(request.n):  # what follows an end is not needed
+                raise self._stalled(assembly) from error
         except AnswerGarbled as error:
             raise self._garbled(error) from error
         except UnicodeEncodeError as error:
             raise RequestRefused(f"a message cannot be sent as UTF-8: {error}; leave out lone surrogates") from error
         except wire_errors() as error:
-            raise explain(error, self.name, self.model, begun=assembly.begun) from error
+            if not assembly.ended(request.n):
+                raise explain(error, self.name, self.model, begun=assembly.begun) from error
         if not (cut or assembly.ended(request.n)):
             raise AnswerCut(f"{self.name}: the answer ended without an end (no finish_reason)")
         if assembly.empty():

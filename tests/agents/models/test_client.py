@@ -200,6 +200,25 @@ async def test_an_answer_that_has_ended_is_taken_whatever_follows_it(books: Book
     assert (answer.text, answer.choices[0].finish, answer.cut) == ("a", "stop", True)
 
 
+async def cut_within_the_stream(asked: object, writer: asyncio.StreamWriter) -> None:
+    """A whole answer, and then no end of the body that was begun."""
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
+    for part in WHOLE:
+        writer.write(b"%x\r\n%s\r\n" % (len(part), part))
+    await writer.drain()
+
+
+WHOLE = chunk("a"), chunk(finish="stop"), usage(10, 1)
+
+
+@pytest.mark.parametrize("answer", [raw(*WHOLE, 60.0), cut_within_the_stream])
+async def test_an_answer_that_has_ended_is_paid_once_however_the_stream_ends(books: Books, answer: Answer) -> None:
+    async with serving(answer) as server:
+        assert (await served(books, server.url, between_s=0.2).complete(asks())).text == "a"
+    assert books.spent.tokens == 11
+    assert not books.events(FAILED)
+
+
 async def test_empty_chunks_between_tokens_do_no_harm(books: Books) -> None:
     slow = [part for letter in "hello" for part in (*[chunk("")] * 70, chunk(letter))]
     async with serving(raw(ROLE, *slow, chunk(finish="stop"), NO_CHOICES, usage(10, 5), DONE)) as server:
