@@ -17,10 +17,23 @@ class _Part:
     def __init__(self) -> None:
         self.text: list[str] = []
         self.reasoning: list[str] = []
-        self.calls: dict[int, dict[str, str]] = {}
+        self.calls: dict[int, list[dict[str, str]]] = {}  # by their index
         self.logprobs: list[TokenLogprob] = []
         self.finish: str | None = None
         self.pieces = 0  # chunks that held something: as good as tokens, when the server does not say
+
+    def take_call(self, piece: Mapping[str, Any]) -> None:
+        """A piece of a tool call. Some servers give every call the same index, or none: there an id and a name that follow
+        another id begin the next one."""
+        function = piece.get("function") or {}
+        said, name = _sendable(piece.get("id")), _sendable(function.get("name"))
+        calls = self.calls.setdefault(int(piece.get("index") or 0), [])
+        if not calls or (said and name and calls[-1]["id"] not in ("", said)):
+            calls.append({"id": "", "name": "", "arguments": ""})
+        whole = calls[-1]
+        whole["id"] = said or whole["id"]
+        whole["name"] += name
+        whole["arguments"] += _sendable(function.get("arguments"))
 
 
 class Assembly:
@@ -55,11 +68,7 @@ class Assembly:
         part.text.append(text)
         part.reasoning.append(reasoning)
         for call in calls:
-            whole = part.calls.setdefault(int(call.get("index") or 0), {"id": "", "name": "", "arguments": ""})
-            function = call.get("function") or {}
-            whole["id"] = _sendable(call.get("id")) or whole["id"]
-            whole["name"] += _sendable(function.get("name"))
-            whole["arguments"] += _sendable(function.get("arguments"))
+            part.take_call(call)
         for each in (choice.get("logprobs") or {}).get("content") or ():
             top = tuple((other["token"], float(other["logprob"])) for other in each.get("top_logprobs") or ())
             part.logprobs.append(TokenLogprob(each["token"], float(each["logprob"]), top))
@@ -94,7 +103,7 @@ class Assembly:
         return tuple(
             Choice(
                 text="".join(part.text),
-                tool_calls=tuple(ToolCall(**call) for _, call in sorted(part.calls.items())),
+                tool_calls=tuple(ToolCall(**call) for _, calls in sorted(part.calls.items()) for call in calls),
                 finish=part.finish or "length",
                 reasoning="".join(part.reasoning),
                 logprobs=tuple(part.logprobs),

@@ -134,8 +134,8 @@ class Endpoint:
                 self._must_stream(response.headers.get("content-type", ""))
                 async for data in response.iter_bytes():
                     for chunk in reader.feed(data):
-                        if "error" in chunk:
-                            raise self._said(chunk["error"])
+                        if said := chunk.get("error"):  # some servers send a null with each chunk
+                            raise self._said(said)
                         for index, text in assembly.add(chunk):
                             if on_delta is not None:
                                 on_delta(Delta(text, index, attempt))

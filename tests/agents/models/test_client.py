@@ -92,6 +92,23 @@ async def test_tool_calls_and_logprobs_are_put_together(books: Books) -> None:
     assert choice.logprobs[0].top == (("x", -0.5), ("y", -1.5))
 
 
+@pytest.mark.parametrize("index", [{}, {"index": None}, {"index": 0}])
+async def test_calls_that_share_an_index_are_told_apart_by_their_ids(books: Books, index: dict[str, object]) -> None:
+    def part(function: dict[str, str], **more: object) -> bytes:
+        delta = {"tool_calls": [{**index, **more, "function": function}]}
+        return event({"error": None, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
+
+    pieces = (
+        part({"name": "read", "arguments": '{"pa'}, id="c1"),
+        part({"arguments": 'th": '}),
+        part({"arguments": "1}"}, id="c1"),
+        part({"name": "ls", "arguments": "{}"}, id="c2"),
+    )
+    async with serving(raw(*pieces, chunk(finish="tool_calls"), DONE)) as server:
+        (choice,) = (await served(books, server.url).complete(asks())).choices
+    assert choice.tool_calls == (ToolCall("c1", "read", '{"path": 1}'), ToolCall("c2", "ls", "{}"))
+
+
 @pytest.mark.parametrize(
     ("answer", "kind", "words"),
     [
