@@ -118,10 +118,11 @@ class Assembly:
             if self._usage is not None:
                 details = self._usage.get("prompt_tokens_details") or {}
                 cached = details.get("cached_tokens")
+                prompt = _tokens(self._usage["prompt_tokens"])
                 return Usage(
-                    _tokens(self._usage["prompt_tokens"]),
+                    prompt,
                     _tokens(self._usage.get("completion_tokens") or 0),
-                    None if cached is None else _tokens(cached),
+                    None if cached is None else min(_tokens(cached), prompt),  # it is a part, whatever the server says
                 )
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise AnswerGarbled(f"the answer's usage is not of the protocol: {str(self._usage)[:160]}") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from time import monotonic
@@ -30,6 +31,7 @@ from agents.models.wire import ChunkReader, TooLong
 NO_KEY = "none"  # a server of one's own wants no key, and the library wants a text
 _CONNECT_S = 10.0
 _FACTS_S = 30.0
+_STATUS = re.compile("[1-9][0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +240,7 @@ class Endpoint:
 
     def _said(self, error: object) -> ModelError:
         code = error.get("code") if isinstance(error, Mapping) else None
-        status = int(code) if isinstance(code, int) or (isinstance(code, str) and code.isdigit()) else 500
+        status = int(code) if isinstance(code, (int, str)) and _STATUS.fullmatch(str(code)) else 500
         return from_status(status, error, self.name, self.model)
 
     def _stalled(self, assembly: Assembly) -> AnswerStalled:

@@ -49,6 +49,14 @@ async def test_an_answer_streams_and_is_paid_for(books: Books) -> None:
     assert ModelAnswer.from_json(called["answer"]).text == "Hello"
 
 
+async def test_no_more_of_a_prompt_is_cached_than_there_is(books: Books) -> None:
+    async with serving(says("Hello", cached=1_000_000)) as server:
+        answer = await served(books, server.url).complete(asks())
+    assert (answer.usage.prompt, answer.usage.cached) == (10, 10)
+    assert books.spent.usd == pytest.approx((10 * 0.1 + 1 * 10.0) / 1e6)
+    assert books.open_reservations() == 0
+
+
 async def test_everything_asked_for_is_on_the_wire(books: Books) -> None:
     request = asks(
         n=2, temperature=0.5, seed=7, logprobs=1, stop=["END"], tools=[{"type": "function"}], schema={"type": "object"}
@@ -147,6 +155,7 @@ async def test_what_a_retry_cannot_mend_is_said_at_once(
     [
         (error(500, "boom"), ServerFailed, "500: boom"),
         (raw(chunk("a"), event({"error": {"message": "engine died", "code": 500}})), ServerFailed, "engine died"),
+        (raw(event({"error": {"message": "odd", "code": "²"}})), ServerFailed, "500: odd"),
         (raw(chunk("half"), chunk(" an")), AnswerCut, "without an end"),
         (raw(), AnswerCut, "without an end"),
         (raw(chunk("half"), DONE), AnswerCut, "finish_reason"),
