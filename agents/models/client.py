@@ -24,8 +24,9 @@ class Retry:
     """When a failed call is made again.
 
     losses: how many answers may be lost (they may cost tokens), or servers fail over the request, before it is given up.
-    patience_s: how long servers that are away (they restart, they throttle) are waited for. A wait is drawn between 0 and
-    first_s * 2**failures, at most longest_s, so that trajectories that failed together do not come back together.
+    patience_s: how long servers that are away (they restart, they throttle) are waited for, since the call began or its last
+    answer was lost. A wait is drawn between 0 and first_s * 2**failures, at most longest_s, so that trajectories that failed
+    together do not come back together.
     Source: M. Brooker, Exponential Backoff and Jitter, AWS Architecture Blog, 2015.
     """
 
@@ -91,9 +92,12 @@ class ServedModel:
                 return replace(answer, seconds=monotonic() - started)
             except (EndpointDown, AnswerLost) as error:
                 last = error
-                losses += not isinstance(error, (Unreachable, Throttled))
-                if losses >= self._retry.losses or monotonic() >= until:
+                away = isinstance(error, (Unreachable, Throttled))
+                losses += not away
+                if losses >= self._retry.losses or (away and monotonic() >= until):
                     raise
+                if not away:  # the server was there, however long its answer took
+                    until = monotonic() + self._retry.patience_s
             if all(failures[each.name] for each in self._router.endpoints):  # one that did not fail is asked at once
                 await asyncio.sleep(self._retry.wait_s(failures.total()))
         raise AssertionError("count() has no end")

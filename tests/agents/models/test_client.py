@@ -263,6 +263,13 @@ async def test_a_lost_answer_is_asked_for_again_and_its_text_is_void(books: Book
     assert len(books.events(CALLED)) == 1
 
 
+async def test_a_lost_answer_that_took_longer_than_a_server_is_waited_for_is_asked_for_again(books: Books) -> None:
+    brief = Retry(losses=4, patience_s=0.5, first_s=0.01, longest_s=0.02)
+    async with serving(raw(60.0), error(429, "slow down"), says("good")) as server:
+        answer = await served(books, server.url, first_s=0.6, retry=brief).complete(asks())
+    assert (answer.text, answer.attempts) == ("good", 3)
+
+
 async def test_tokens_of_a_lost_answer_are_on_the_bill_and_an_unbegun_one_is_free(books: Books) -> None:
     async with serving(error(500, "boom"), raw(chunk("a"), chunk("b")), says("good")) as server:
         await served(books, server.url).complete(asks())
