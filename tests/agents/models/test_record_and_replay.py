@@ -15,7 +15,7 @@ from agents.models.record import claim
 from agents.settings import Settings
 from memory import Amounts, LimitExceeded
 from tests.agents.models.conftest import Books, Heard, asks, served
-from tests.agents.models.servers import says, serving
+from tests.agents.models.servers import Answer, error, says, serving, status
 
 
 def turns(*texts: str, **more: Any) -> list[ModelRequest]:
@@ -243,6 +243,21 @@ async def test_a_resumed_run_does_not_pay_twice(books: Books) -> None:
     assert books.spent == paid
     assert (await model.complete(second)).text == "answer 2"
     assert (await model.complete(turns("other")[0])).text == "answer 3"  # another question at the same step
+
+
+KNOWN, BUSY = status(200, {"data": [{"id": "m", "max_model_len": 4096}]}), error(429, "slow down")
+
+
+@pytest.mark.parametrize(("first", "then", "context"), [(KNOWN, BUSY, 4096), (BUSY, KNOWN, None)])
+async def test_a_resumed_run_asks_within_the_context_it_began_with(
+    books: Books, first: Answer, then: Answer, context: int | None
+) -> None:
+    async with serving(says("ok")) as server:
+        for server.models in (first, then):
+            model = served(books, server.url)
+            await model.open()
+            assert Recalling(model, books.journal).context_tokens == context
+            await model.close()
 
 
 async def test_a_record_holds_the_context_that_was_known(books: Books, tmp_path: Path) -> None:
