@@ -204,7 +204,7 @@ class Workbench:
         self._asked = Weighed([*self.prefix.messages, *history], self._asked)
         return ModelRequest(
             self._asked,
-            max_tokens=self._answer_tokens(self._asked.size),
+            max_tokens=self._answer_tokens(self._asked.size + self._tools.size),
             stage=SEARCH,
             tools=self._tools,
             grammar=self._grammar,

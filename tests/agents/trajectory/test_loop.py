@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from agents.models import ModelRequest
-from agents.trajectory import Limits
+from agents.models import Metered, ModelRequest, Scripted
+from agents.models.turn import size_of
+from agents.tools import SPECS
+from agents.trajectory import Limits, Prefix
+from agents.trajectory.prompt import Form
+from agents.trajectory.workbench import Workbench
 from executor import Memo
 from tests.agents.trajectory.conftest import Open
 
@@ -339,3 +344,14 @@ async def test_a_checkpoint_holds_of_a_history_only_what_is_new(open_bench: Open
     ]
     assert sum(b"# thought 0" in each for each in stored) == 1
     assert sum(b"# thought 11" in each for each in stored) == 1
+
+
+@pytest.mark.parametrize("form", ["text", "tools"])
+async def test_an_answer_has_the_room_that_the_prompt_and_the_tools_leave(open_bench: Open, form: Form) -> None:
+    bench = await open_bench(FILES)
+    model = Metered(Scripted([]), bench.account)
+    model.context_tokens = 8192
+    prefix = Prefix.build("It is wrong.", "a map\n" * 1500, SPECS, form)
+    shared = replace(bench.make(model), form=form, prefix=prefix)
+    request = Workbench(shared, 1).request([prefix.instruction(1)], 0)
+    assert size_of(request) / 3 + request.max_tokens == pytest.approx(8192, abs=1)
