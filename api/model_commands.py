@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agents.errors import ModelError
 from agents.settings import Settings
 from api import report
 
 if TYPE_CHECKING:
     from agents.findings import Finding
-    from agents.models.endpoint import Endpoint
+    from agents.models.endpoint import Endpoint, Facts
+    from agents.models.metrics import ServerLoad
     from agents.models.serve import Server, Serving
 
 app = typer.Typer(
@@ -125,17 +127,31 @@ async def _serve(serving: Serving) -> int:
 
 
 async def _announce(server: Server) -> None:
+    """Say that it is ready, and how to use it; a server that wants a key which nobody gave here is as good as any."""
+    where, name, known, unknown = server.serving.base_url, server.serving.model, "", ""
+    try:
+        facts, load = await _learn(server)
+        name, context = next(iter((facts.models or {}).items()), (name, None))
+        cache = f", KV cache {load.kv_tokens} tokens" if load and load.kv_tokens else ""
+        known = f", context {context} tokens{cache}"
+    except ModelError as error:
+        unknown = f"it does not say what it holds: {error}\n"
+    print(f"ready: {where}, model {name}{known}\n{unknown}", end="")
+    print(f"use it: runoff resolve REPO --issue FILE --model {name} --base-url {where}")
+    print("stop it: Ctrl-C", flush=True)
+
+
+async def _learn(server: Server) -> tuple[Facts, ServerLoad | None]:
+    """What it holds. Raises ModelError."""
     from agents.models.endpoint import Endpoint
+    from agents.models.load import key
     from agents.models.metrics import read_load
 
-    endpoint = Endpoint(server.serving.base_url, server.serving.model)
-    facts, load = await endpoint.learn(), await read_load(endpoint)
-    await endpoint.close()
-    name, context = next(iter((facts.models or {}).items()), (server.serving.model, None))
-    cache = f", KV cache {load.kv_tokens} tokens" if load and load.kv_tokens else ""
-    print(f"ready: {endpoint.name}, model {name}, context {context} tokens{cache}")
-    print(f"use it: runoff resolve REPO --issue FILE --model {name} --base-url {endpoint.name}")
-    print("stop it: Ctrl-C", flush=True)
+    endpoint = Endpoint(server.serving.base_url, server.serving.model, key=key())
+    try:
+        return await endpoint.learn(), await read_load(endpoint)
+    finally:
+        await endpoint.close()
 
 
 def _interrupted() -> asyncio.Future[None]:

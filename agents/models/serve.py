@@ -112,7 +112,7 @@ def find_vllm(given: Path | None = None) -> list[str]:
         program = given / "bin" / "vllm" if given.is_dir() else given
         if not os.access(program, os.X_OK):
             raise ServerNotStarted(f"{program} is no program; name vLLM's, or the environment that it is installed in")
-        return [str(program)]
+        return [str(program.absolute())]  # a bare name would be looked for on PATH
     if found := shutil.which("vllm"):
         return [found]
     if importlib.util.find_spec("vllm") is not None:

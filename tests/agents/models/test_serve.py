@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -19,15 +20,18 @@ from agents.models.serve import Serving, find_vllm, serve
 
 PAGE = Path(__file__).parents[3] / "docs" / "vllm.md"
 
-# Stands in for vLLM's program: an "API server" that answers /health and an "engine" of its own that ignores SIGTERM.
+# Stands in for vLLM's program: an "API server" that asks no key of /health, and an "engine" of its own that ignores SIGTERM.
 STAND_IN = """\
 import http.server, os, signal, subprocess, sys
+key = os.environ.get("VLLM_API_KEY")
 engine = subprocess.Popen([sys.executable, "-c", "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(600)"])
 print("engine", engine.pid, flush=True)
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         body = b'{"data": [{"id": "m"}]}'
-        self.send_response(200); self.send_header("content-length", str(len(body))); self.end_headers(); self.wfile.write(body)
+        refused = key and self.path.startswith("/v1") and self.headers["authorization"] != f"Bearer {key}"
+        self.send_response(401 if refused else 200)
+        self.send_header("content-length", str(len(body))); self.end_headers(); self.wfile.write(body)
 port = int(sys.argv[sys.argv.index("--port") + 1])
 http.server.HTTPServer(("127.0.0.1", port), Handler).serve_forever()
 """
@@ -82,6 +86,8 @@ def test_where_vllm_is_found(stand_in: Path, monkeypatch: pytest.MonkeyPatch, tm
     assert find_vllm(stand_in) == find_vllm(stand_in.parents[1]) == [str(stand_in)]
     monkeypatch.setenv("PATH", str(stand_in.parent))
     assert find_vllm() == [str(stand_in)]
+    monkeypatch.chdir(stand_in.parent)
+    assert find_vllm(Path("vllm")) == [str(stand_in)]
     monkeypatch.setenv("PATH", "")
     with pytest.raises(ServerNotStarted, match="pip install vllm"):
         find_vllm()
@@ -129,6 +135,24 @@ async def test_a_start_that_fails_says_why(stand_in: Path, unused_tcp_port: int)
         with pytest.raises(ServerNotStarted, match="--port"):
             async with serve(serving(stand_in, unused_tcp_port)):
                 pass
+
+
+@pytest.mark.parametrize(("key", "says"), [("sesame", "context None tokens"), ("", "OPENAI_API_KEY")])
+def test_a_server_that_wants_a_key_is_ready_too(
+    stand_in: Path, unused_tcp_port: int, tmp_path: Path, key: str, says: str
+) -> None:
+    command = [sys.executable, "-m", "api", "model", "serve", "m", "--vllm", str(stand_in)]
+    command += ["--port", str(unused_tcp_port), "--log", str(tmp_path / "log")]
+    environment = os.environ | {"RUNOFF_STATE_DIR": str(tmp_path / "state"), "VLLM_API_KEY": "sesame"}
+    started = subprocess.Popen(
+        command, env=environment | {"OPENAI_API_KEY": key}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert started.stdout is not None
+    told = [*takewhile(lambda line: not line.startswith("stop it"), started.stdout)]
+    started.terminate()
+    assert started.wait(30) == 0
+    assert told[0].startswith(f"ready: http://127.0.0.1:{unused_tcp_port}/v1, model m")
+    assert says in "".join(told)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
