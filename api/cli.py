@@ -288,7 +288,7 @@ app.command("plan")(plan_command)
 
 
 @app.command()
-def runs(limit: Annotated[int, typer.Option(min=1, help="how many, the newest first")] = 20) -> None:
+def runs(limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="how many, the newest first")] = 20) -> None:
     """List the runs."""
     with Store.open(Settings().state_dir) as store:
         report.show_runs(Runs(store).list(limit))

@@ -301,7 +301,9 @@ def create_app(settings: Settings, *, token: str, hosts: list[str] | None = None
         service.answer(Runs(service.store).find(run_id).id, reply.choice)
 
     @app.get("/v1/runs/{run_id}/events")
-    async def events(run_id: str, http: HttpRequest, last_event_id: Annotated[int, Header(ge=0)] = 0) -> Response:
+    async def events(
+        run_id: str, http: HttpRequest, last_event_id: Annotated[int, Header(ge=0, lt=1 << 63)] = 0
+    ) -> Response:
         service: Service = http.app.state.service
         record = Runs(service.store).find(run_id)
         return EventSourceResponse(service.events(record.id, last_event_id))

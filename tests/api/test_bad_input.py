@@ -135,6 +135,7 @@ def test_an_argument_that_cannot_be_used(
         (["resolve", ".", "--issue", ISSUE, "-o", "/dev/null/x"], "/dev/null is a file"),
         (["solve"], "no such command 'solve'"),
         (["runs", "--limit", "0"], "'--limit'"),
+        (["runs", "--limit", "9" * 20], "'--limit'"),
         (["plan", "no-such-file"], "no-such-file cannot be read"),
     ],
 )

@@ -74,6 +74,9 @@ def test_a_run_is_started_followed_and_read(service: httpx.Client, repo: Path) -
     assert [each["id"] for each in service.get("/v1/runs").json()] == [run_id]
     replayed = service.get(f"/v1/runs/{run_id}/events", headers={"Last-Event-ID": str(len(kinds) - 1)})
     assert replayed.text.count("data:") == 1
+    for number in ("-1", "9" * 30):
+        refused = service.get(f"/v1/runs/{run_id}/events", headers={"Last-Event-ID": number})
+        assert refused.status_code == 422
 
 
 def test_bad_input_is_refused_or_journaled_with_the_reason(service: httpx.Client, repo: Path, tmp_path: Path) -> None:
