@@ -15,9 +15,10 @@ from typing import Annotated, Any, Self
 from fastapi import Depends, FastAPI, Header, HTTPException, Query, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import HTTPBearer
 from pydantic import BaseModel, Field, model_validator
 from sse_starlette.sse import EventSourceResponse
+from starlette.datastructures import Headers
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request as HttpRequest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -34,7 +35,7 @@ from workspaces import Repositories, RepositoryError
 
 FOLLOW_S = 1.0  # between two looks at a Run of another process
 LARGEST_BODY = 16 << 20  # bytes of a request
-_bearer = HTTPBearer(auto_error=False)
+_PAGES = ("/docs", "/redoc", "/openapi.json", "/docs/oauth2-redirect")  # the description of the API
 _LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
 
 
@@ -230,6 +231,26 @@ class Ascii(JSONResponse):
         return json.dumps(content).encode()
 
 
+class AskToken:
+    """Lets no caller without the token further than to the API pages, before anything else of the request is looked at."""
+
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        self._app = app
+        self._token = token.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in _PAGES or self._is_sent(Headers(scope=scope)):
+            await self._app(scope, receive, send)
+            return
+        refusal = _refusal(401, "send the service's token as `Authorization: Bearer …`")
+        refusal.headers["WWW-Authenticate"] = "Bearer"
+        await refusal(scope, receive, send)
+
+    def _is_sent(self, headers: Headers) -> bool:
+        scheme, _, sent = headers.get("authorization", "").partition(" ")
+        return scheme.lower() == "bearer" and hmac.compare_digest(sent.strip().encode(), self._token)
+
+
 def _refusal(status: int, detail: Any) -> Response:
     """Why a request is refused; but never the whole of a large one."""
     return Ascii({"detail": detail}, status)
@@ -249,19 +270,14 @@ def create_app(settings: Settings, *, token: str, hosts: list[str] | None = None
             finally:
                 await service.close()
 
-    async def authorise(sent: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> None:
-        if sent is None or not hmac.compare_digest(sent.credentials.encode(), token.encode()):
-            raise HTTPException(
-                401, "send the service's token as `Authorization: Bearer …`", headers={"WWW-Authenticate": "Bearer"}
-            )
-
     app = FastAPI(
         title="Runoff",
         version="1",
         lifespan=lifespan,
-        dependencies=[Depends(authorise)],
+        dependencies=[Depends(HTTPBearer(auto_error=False))],  # for the API pages; AskToken does it
         default_response_class=Ascii,
     )
+    app.add_middleware(AskToken, token=token)
     # A page in a browser must not be able to reach the service under a name that it controls.
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts or _LOOPBACK)
 

@@ -131,6 +131,9 @@ def test_callers_need_the_token_on_loopback_too(service: httpx.Client) -> None:
     for headers in ({"Authorization": ""}, {"Authorization": "Bearer another"}):
         for method, path in (("POST", "/v1/runs"), ("GET", "/v1/runs"), ("GET", "/v1/runs/x/events")):
             assert service.request(method, path, headers=headers).status_code == 401
+        not_json = {"content": "{", "headers": headers | {"Content-Type": "application/json"}}
+        assert service.post("/v1/runs", **not_json).status_code == 401  # before it is read
+        assert "HTTPBearer" in service.get("/openapi.json", headers=headers).text
 
 
 def test_without_a_token_of_the_users_one_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
