@@ -154,7 +154,9 @@ def _inspect(path: Path) -> Source:
         raise RepositoryError(
             f"{path} is not a git repository ({error}); make it one: git init, git add, git commit"
         ) from error
-    bare, object_format, git_dir = found.decode("utf-8", "surrogateescape").splitlines()
+    bare, object_format, git_dir = os.fsdecode(found.removesuffix(b"\n")).split(
+        "\n", 2
+    )  # a path may hold any line's end
     if bare == "true":
         raise RepositoryError(f"{path} is a bare repository; clone it, and name the clone")
     # git's own --show-toplevel believes the repository's core.worktree, which may name any directory.

@@ -145,6 +145,12 @@ async def test_a_linked_work_tree_and_a_subdirectory_are_the_same_repository(rep
         assert checkout.files == ("a.py",)
 
 
+async def test_a_path_may_hold_whatever_ends_a_line(repo: Path, tmp_path: Path) -> None:
+    odd = repo.rename(tmp_path / "a\u2028b\x85c\fd\ne")
+    checkout = await Repositories(tmp_path / "state").checkout(await Repositories.inspect(odd), None)
+    assert checkout.files == ("a.py",)
+
+
 def nested(repo: Path, leaf: str, *, width: int, depth: int) -> str:
     """A commit whose tree holds width ** depth times `leaf`, in a few kilobytes."""
 
