@@ -47,7 +47,7 @@ def work(
         errors.print(f"interrupted; go on with: runoff resume {outcome.run_id}")
     elif apply and outcome.patch:
         asyncio.run(apply_to_checkout(request.repo, outcome.patch, settings.state_dir))
-        errors.print(f"applied to {request.repo}")
+        errors.print(plain(f"applied to {request.repo}"), markup=False, soft_wrap=True)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is said; one that comes now must not change the exit code
     if unwritten:
         print(f"runoff: {unwritten}", file=sys.stderr)

@@ -44,9 +44,12 @@ def test_a_bug_is_resolved_and_the_checkout_is_not_touched(repo: Path, runoff: R
 
 
 def test_apply_puts_the_patch_into_the_checkout(repo: Path, runoff: Runoff) -> None:
+    repo = repo.rename(repo.with_name("[bold]repo"))
     ended = runoff("resolve", repo, "--issue", ISSUE, "--apply", "--json")
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout)["winner"]
+    assert f"applied to {repo}\n" in ended.stderr
+    repo = repo.rename(repo.with_name("repo"))  # pytest has a meaning of its own for brackets
     test = subprocess.run([sys.executable, "-m", "pytest", "-q"], cwd=repo, capture_output=True, text=True)
     assert test.returncode == 0, test.stdout
 
