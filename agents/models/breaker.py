@@ -31,9 +31,10 @@ class Breaker:
             return float("inf")
         return max(0.0, self._closed_until - self._clock())
 
-    def begin(self) -> None:
-        """A call is made."""
+    def begin(self) -> bool:
+        """A call is made; whether it is the trial."""
         self._trying = self._failures >= self._threshold
+        return self._trying
 
     def answers(self) -> None:
         """An answer begins: when it is that of the trial, others may call, who would wait for its end in vain."""
@@ -51,9 +52,10 @@ class Breaker:
         if over >= 0:
             self.hold(min(LONGEST_S, FIRST_S * 2 ** min(over, 10)))
 
-    def abandoned(self) -> None:
-        """The call ended in a way that says nothing of the endpoint (it was cancelled, or its request was wrong)."""
-        self._trying = False
+    def abandoned(self, trial: bool) -> None:
+        """A call, the trial or not, ended in a way that says nothing of the endpoint (it was cancelled, or its request was
+        wrong)."""
+        self._trying = self._trying and not trial
 
     def hold(self, seconds: float) -> None:
         """Make no call for so long (the endpoint asked for it)."""

@@ -63,7 +63,7 @@ class Router:
             breaker.answers()
             self._changed.set()
 
-        breaker.begin()
+        trial = breaker.begin()
         try:
             yield answers
         except BaseException as error:
@@ -74,7 +74,7 @@ class Router:
                     self.said = error
                     breaker.hold(error.after_s or 0.0)
             else:
-                breaker.abandoned()
+                breaker.abandoned(trial)
             raise
         else:
             breaker.succeeded()

@@ -83,8 +83,10 @@ def test_a_breaker_opens_waits_longer_each_time_and_lets_one_try() -> None:
     breaker.failed()
     assert breaker.wait_s() == 2 * FIRST_S
     now[0] += 2 * FIRST_S
-    breaker.begin()
-    breaker.abandoned()
+    trial = breaker.begin()
+    breaker.abandoned(trial=False)  # one that was begun before
+    assert breaker.wait_s() == float("inf")
+    breaker.abandoned(trial)
     assert breaker.wait_s() == 0
     breaker.begin()
     breaker.succeeded()
