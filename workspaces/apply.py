@@ -35,7 +35,7 @@ _Files = Mapping[str, _File | None]  # path -> what is there; None: nothing
 def apply_to_checkout(top: Path, patch: bytes, state_dir: Path) -> None:
     """Apply a patch to the files in `top`, also where git gave them Windows line ends that the commit does not have.
 
-    Raises PatchError: it does not fit what is there, or cannot be written.
+    Raises PatchError: it does not fit what is there, or cannot be written; it says whether anything was changed.
     """
     with scratch(state_dir) as place:
         run(["init", "-q", "--bare", "git"], at=place)
@@ -150,8 +150,8 @@ def _apply(tree: Path, before: _Files, patch: bytes) -> _Files:
 
 
 def _write(top: Path, changed: _Files) -> None:
-    """Write everything beside its place, then put it there. Raises OSError; then, but for an error of the renaming itself,
-    nothing was changed."""
+    """Write everything beside its place, then put it there. Raises OSError: then nothing was changed; PatchError: then only
+    a part may have been."""
     with contextlib.ExitStack() as undo:
         ready: list[tuple[Path, Path]] = []
         for name, file in changed.items():
@@ -162,17 +162,23 @@ def _write(top: Path, changed: _Files) -> None:
                 undo.callback(beside.unlink, missing_ok=True)
                 _write_beside(path, beside, file)
                 ready.append((beside, path))
-        for name in changed:
-            if changed[name] is None:
-                (top / name).unlink()
-        for beside, path in ready:
-            beside.replace(path)
+        try:
+            for name in changed:
+                if changed[name] is None:
+                    (top / name).unlink()
+            for beside, path in ready:
+                beside.replace(path)
+        except OSError as error:  # a mount point, a file that may not be changed
+            where = printable(str(error.filename2 or error.filename))
+            raise PatchError(
+                f"{where} cannot be replaced ({error.strerror}), so that some of the patch may be in {printable(str(top))} and "
+                "some not; `git status` there says what is"
+            ) from error
         undo.pop_all()
     for name in changed:
-        if changed[name] is None:
-            with contextlib.suppress(OSError):  # git leaves no empty directory behind
-                for parent in _parents(top, top / name):
-                    parent.rmdir()
+        if changed[name] is None:  # git leaves no empty directory behind
+            for parent in _parents(top, top / name):
+                _remove_empty(parent)
 
 
 def _parents(top: Path, path: Path) -> Iterator[Path]:
@@ -183,11 +189,16 @@ def _parents(top: Path, path: Path) -> Iterator[Path]:
         yield parent
 
 
+def _remove_empty(directory: Path) -> None:
+    with contextlib.suppress(OSError):
+        directory.rmdir()
+
+
 def _make_directories(top: Path, directory: Path, undo: contextlib.ExitStack) -> None:
     for each in reversed([directory, *_parents(top, directory)] if directory != top else []):
         if not each.is_dir():
             each.mkdir()
-            undo.callback(each.rmdir)
+            undo.callback(_remove_empty, each)
             _own(each, each.parent.stat())
 
 

@@ -124,3 +124,18 @@ async def test_a_full_disk_changes_nothing(repo: Path, state: Path, tmp_path: Pa
         assert sorted(path.name for path in small.iterdir()) == sorted(path.name for path in repo.iterdir())
     finally:
         subprocess.run(["umount", small], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+async def test_where_the_renaming_fails_it_is_not_said_that_nothing_was_changed(repo: Path, state: Path) -> None:
+    if subprocess.run(["mount", "--bind", repo / "a.py", repo / "a.py"]).returncode != 0:
+        pytest.skip("this root may mount nothing")
+    try:
+        removed = "--- a/pkg/b.py\n+++ /dev/null\n@@ -1 +0,0 @@\n-b = 1\n"
+        new = "--- /dev/null\n+++ b/a-new/file\n@@ -0,0 +1 @@\n+x\n"
+        with pytest.raises(PatchError, match=r"a\.py cannot be replaced .*some of the patch may be in"):
+            await apply_to_checkout(repo, (removed + new + GOOD).encode(), state)
+        assert (repo / "a.py").read_bytes() == FILES["a.py"]
+        assert not list(repo.rglob(".*.runoff"))
+    finally:
+        subprocess.run(["umount", repo / "a.py"], check=True)
