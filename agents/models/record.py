@@ -82,7 +82,7 @@ class Recorder:
 
     def _write(self, request: ModelRequest, outcome: Mapping[str, Any]) -> None:
         asked = self._cleaned.asked(request)
-        before = self._last.get(request.trajectory)
+        before = self._last.pop(request.trajectory, None)  # after a line that was not written whole, one begins anew
         same = common(before or [], asked["messages"])
         line = {
             "step": request.step,
@@ -97,11 +97,8 @@ class Recorder:
         if before is None:
             _cut_torn_line(path)
         data = json.dumps(line).encode() + b"\n"
-        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            os.write(handle, data)
-        finally:
-            os.close(handle)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab") as record:
+            record.write(data)
         self._last[request.trajectory] = asked["messages"]
 
 

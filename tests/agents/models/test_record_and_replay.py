@@ -1,6 +1,7 @@
 """Scripts, records and replays: runs without a server."""
 
 import json
+import resource
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -215,6 +216,26 @@ async def test_a_record_that_is_missing_or_damaged_says_where(books: Books, tmp_
     path.write_text(path.read_text().splitlines()[0] + '\n{"step": 1}\n')
     with pytest.raises(BadModelFile, match="line 2, is damaged"):
         await Replay(tmp_path).answer(turns("a")[0])
+
+
+async def test_a_line_that_cannot_be_written_whole_is_an_error_and_the_next_one_begins_anew(
+    books: Books, tmp_path: Path
+) -> None:
+    directory = tmp_path / "r"
+    claim(directory, "the run")
+    model = Recorder(Metered(Scripted(["one", "two"]), books.account), directory)
+    first, second = turns("a", "b" * (5 << 18))
+    await model.complete(first)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            await model.complete(second)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    await model.complete(second)
+    replay = Replay(directory)
+    assert [(await replay.answer(each)).text for each in (first, second)] == ["one", "two"]
 
 
 @pytest.mark.parametrize("name", ["", "../../etc/passwd", "a/b", ".", "x" * 300, "ünï"])
