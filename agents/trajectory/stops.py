@@ -41,7 +41,6 @@ class Standing:
     turns: int = 0
     rounds: int = 0
     repairs: int = 0
-    failures: int = 0
     repeats: int = 0
     patch: str = ""
     plans: tuple[str, ...] = ()
