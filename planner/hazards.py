@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from planner.paths import Segments, is_glob, literal, may_overlap, segments, simplified
+from planner.paths import Segments, is_glob, is_long, literal, may_overlap, segments, simplified
 from planner.plan import Call, Why
 from planner.tools import Effects
 
@@ -98,8 +98,8 @@ class Hazards:
             self._written(path, chain, name)
 
     def _tells_apart(self, glob: Segments) -> bool:
-        """Whether a path is a glob with a region of its own."""
-        if not is_glob(glob):
+        """Whether a path is a glob with a region of its own. A long one counts as its directory."""
+        if not is_glob(glob) or is_long(glob):
             return False
         if glob not in self._globs and len(self._globs) < MAX_GLOBS:
             earlier = [writer for where, writer in self._writes if may_overlap(glob, where)]

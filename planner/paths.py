@@ -9,6 +9,8 @@ import re
 from fnmatch import fnmatchcase
 
 Segments = tuple[str, ...]
+MOST_SEGMENTS = 32  # of a glob that is compared
+LONGEST_SEGMENT = 255  # characters of each
 _special = re.compile(r"[*?[]").search
 
 
@@ -31,15 +33,21 @@ def literal(parts: Segments) -> Segments:
     return parts
 
 
+def is_long(glob: Segments) -> bool:
+    """Whether a glob is longer than any that is compared."""
+    return len(glob) > MOST_SEGMENTS or any(len(part) > LONGEST_SEGMENT for part in glob)
+
+
 def simplified(parts: Segments) -> Segments:
-    """Without `**` at the end: a path stands for everything below it anyway."""
-    while parts and parts[-1] == "**":
-        parts = parts[:-1]
-    return parts
+    """Without a `**` before another one, which says nothing, or at the end: a path stands for everything below it anyway."""
+    if "**" not in parts:
+        return parts
+    return tuple([part for part, after in zip(parts, (*parts[1:], "**"), strict=True) if (part, after) != ("**", "**")])
 
 
 def may_overlap(glob: Segments, path: Segments) -> bool:
-    """Whether something that the glob names may be the path, lie below it or hold it. Linear in the product of the lengths."""
+    """Whether something that a simplified glob names may be the path, lie below it or hold it. Each segment of the one is
+    compared with each of the other at most once."""
     states = _with_skips({0}, glob)
     for part in path:
         if len(glob) in states:
@@ -53,7 +61,14 @@ def may_overlap(glob: Segments, path: Segments) -> bool:
 def _steps(pattern: str, state: int, part: str) -> tuple[int, ...]:
     if pattern == "**":
         return (state,)
-    return (state + 1,) if pattern == part or fnmatchcase(part, pattern) else ()
+    return (state + 1,) if pattern == part or _may_match(pattern, part) else ()
+
+
+def _may_match(pattern: str, part: str) -> bool:
+    """Whether a pattern may match a name. Brackets are read differently (`[^a]` is a negation for a shell only, and not
+    everywhere): what follows the first one counts as anything."""
+    before, bracket, _ = pattern.partition("[")
+    return fnmatchcase(part, before + "*" if bracket else pattern)
 
 
 def _with_skips(states: set[int], glob: Segments) -> set[int]:

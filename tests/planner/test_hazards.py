@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
@@ -53,6 +54,27 @@ def test_globs_touch_what_they_match() -> None:
     assert found["f"] == {"d": "reads after", "e": "reads after"}
 
 
+@pytest.mark.parametrize(
+    "glob", ["src/[^a].py", "src/[!a].py", "src/[[:alpha:]].py", "src/**/**/b.py", "*/" * 40 + "b.py"]
+)
+def test_what_a_glob_may_match_is_waited_for_and_no_read_is_merged_across_it(glob: str) -> None:
+    plan = compile_plan(
+        f"a = grep(pattern='x', path={glob!r})\nb = edit(path='src/b.py')\nc = grep(pattern='x', path={glob!r})", TOOLS
+    )
+    assert not plan.merged
+    assert {call.name: dict(call.needs) for call in plan.calls} == {
+        "a": {},
+        "b": {"a": "writes after read"},
+        "c": {"b": "reads after"},
+    }
+
+
+@pytest.mark.parametrize("glob", ["[" * 200_000, "**/" * 5000 + "x", "a*" * 100_000, "*/" * 5000])
+def test_a_long_glob_is_compared_in_no_time(glob: str) -> None:
+    text = f"a = grep(pattern='x', path={glob!r})\nb = edit(path={'a/' * 1000 + 'b'!r})\n"
+    assert needs(text)["b"] == {"a": "writes after read"}
+
+
 def test_what_is_only_known_at_run_time_may_be_every_path() -> None:
     found = needs("a = grep(pattern='x')\nb = edit(path=a[0].path)\nc = read(path='x')\nd = read(path='../x')\n")
     assert found["b"] == {"a": "uses"}
@@ -96,7 +118,7 @@ def touched(arguments: object) -> Effects:
 
 
 TOUCH = ToolSpec("touch", "", Touch, effects=touched)
-PARTS = st.sampled_from(["a", "b", "*", "a*", "**", "?", "[ab]", "..", "."])
+PARTS = st.sampled_from(["a", "b", "*", "a*", "**", "?", "[ab]", "[^a]", "[!a]", "..", "."])
 PATHS = st.lists(PARTS, min_size=1, max_size=3).map("/".join) | st.sampled_from(
     ["a", "a/b", "a/b/a", "b", ALL, "/a", ""]
 )
@@ -137,7 +159,7 @@ def matches(pattern: list[str], parts: tuple[str, ...]) -> bool:
         return not parts
     if pattern[0] == "**":
         return any(matches(pattern[1:], parts[n:]) for n in range(len(parts) + 1))
-    first = {"*": "ab", "?": "ab", "[ab]": "ab", "a*": "a"}.get(pattern[0], pattern[0])
+    first = {"*": "ab", "?": "ab", "[ab]": "ab", "[^a]": "b", "[!a]": "b", "a*": "a"}.get(pattern[0], pattern[0])
     return bool(parts) and parts[0] in first and matches(pattern[1:], parts[1:])
 
 
