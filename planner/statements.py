@@ -91,7 +91,8 @@ class Splitter:
     def _clear(self) -> None:
         """No statement is open."""
         self._pieces: list[str] = []  # of the line or the statement that is being read
-        self._size = 0  # their characters, in a statement
+        self._size = 0  # the characters of a statement
+        self._lost_lines = 0  # of one that is too long, the lines that are not among its pieces
         self._begun = self._line
         self._line_starts = 0  # the piece with which the current line begins
         self._first = True  # no bracket or string yet on this line
@@ -230,9 +231,6 @@ class Splitter:
                 if self._structure(mark):
                     return place
         self._keep(text[start:])
-        if self._size > LONGEST:
-            self._end()
-            self._mode = self._skip
         return end
 
     def _quotes(self, char: str) -> int:
@@ -325,9 +323,14 @@ class Splitter:
         return line_end + 1
 
     def _keep(self, piece: str) -> None:
+        """Of a statement that is too long, its beginning is kept; its strings and brackets are followed to the end."""
+        self._size += len(piece)
+        if self._size > LONGEST:
+            room = max(0, LONGEST - self._size + len(piece))
+            self._lost_lines += piece.count("\n", room)
+            piece = piece[:room]
         if piece:
             self._pieces.append(piece)
-            self._size += len(piece)
 
     def _take_line(self) -> str:
         """Take back the line that was begun inside an open statement."""
@@ -338,8 +341,8 @@ class Splitter:
     def _end(self, fault: tuple[str, str, str] | None = None, *, lines: int = 1) -> None:
         """The statement that is open is complete. lines: 0 when its text ends with the newline that ends it."""
         text = "".join(self._pieces)
-        fault = self._misbegun or fault or (_TOO_LONG if self._size > LONGEST else None)
-        self._line = self._begun + text.count("\n") - (1 - lines)
+        fault = self._misbegun or (_TOO_LONG if self._size > LONGEST else fault)
+        self._line = self._begun + text.count("\n") + self._lost_lines - (1 - lines)
         text = text.removesuffix("\n")
         first = fault is not None and fault is not _UNCLOSED_STRING
         self._found.append(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner import CompileErrors, Compiler, Plan, compile_plan
+from planner import CompileErrors, Compiler, Plan, compile_plan, statements
 from tests.planner.tools import TOOLS
 
 PLAN = '''I will look first. For example:
@@ -98,6 +98,21 @@ def test_however_it_is_cut_the_result_is_the_same(text: str, data: st.DataObject
     raw = text.encode("utf-8", "replace")
     cuts = sorted(data.draw(st.lists(st.integers(0, len(raw)), max_size=20)))
     assert result(raw, cuts) == result(raw, [])
+
+
+@pytest.mark.parametrize(
+    "inside", ['"""{}\na = grop()\n"""', "[{}\n1,\n\n2]", '"{}"', '"{}', '"""{}', "{}\n`", "{}\nb = c("]
+)
+def test_a_statement_that_is_too_long_is_one_fault_however_it_is_cut(
+    inside: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statements, "LONGEST", 300)
+    text = f"x = think(of={inside.format('1, ' * 200)})\ny = grup()\n"
+    whole = result(text, [])
+    assert isinstance(whole, tuple)
+    assert whole[0].code == "too-long" and whole[0].line == 1
+    for size in (1, 7, 301, 500):
+        assert result(text, list(range(size, len(text), size))) == whole
 
 
 @given(st.binary(max_size=300) | st.lists(LINES, max_size=8).map("".join).map(str.encode))
