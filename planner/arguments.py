@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ValidationError
 
-from planner.errors import CompileError, nearest
+from planner.errors import MOST_FAULTS, CompileError, nearest
 from planner.parsed import Parsed
 from planner.plan import waits
 from planner.tools import ToolSpec
 
 
 def check_arguments(parsed: Parsed, tool: ToolSpec) -> tuple[BaseModel | None, list[CompileError]]:
-    """The arguments as the tool takes them, when all of them are known now; and the faults."""
+    """The arguments as the tool takes them, when all of them are known now; and the faults, the first of many."""
     fields = tool.fields
+    unknown = [name for name in parsed.arguments if name not in fields]
     errors = [
         parsed.places[name].fault("unknown-argument", f"{tool.name} has no argument {name}", nearest(name, fields))
-        for name in parsed.arguments
-        if name not in fields
+        for name in unknown[:MOST_FAULTS]
     ]
     missing = [name for name in tool.required if name not in parsed.arguments]
     if missing:
@@ -27,7 +27,7 @@ def check_arguments(parsed: Parsed, tool: ToolSpec) -> tuple[BaseModel | None, l
     try:
         return tool.arguments.model_validate(parsed.arguments), []
     except ValidationError as error:
-        told = error.errors(include_url=False)
+        told = error.errors(include_url=False)[:MOST_FAULTS]
         return None, [_wrong(parsed, tool, each["msg"], each["loc"], each["input"]) for each in told]
 
 

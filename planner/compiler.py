@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from planner.arguments import check_arguments
 from planner.dedupe import Dedupe
-from planner.errors import CompileError, CompileErrors, nearest
+from planner.errors import MOST_FAULTS, CompileError, CompileErrors, nearest
 from planner.hazards import Hazards
 from planner.names import Names
 from planner.parse import assigned_name, parse
@@ -124,7 +124,7 @@ class Compiler:
             what = f"{parsed.tool} gives no result"
             return tool, None, [parsed.place.fault("not-a-call", what, f"write {parsed.tool}(…) without a name")]
         checked, errors = check_arguments(parsed, tool) if tool is not None else (None, [])
-        return tool, checked, self._names.check(parsed) + errors
+        return tool, checked, (self._names.check(parsed) + errors)[:MOST_FAULTS]
 
     def _refuse(self, errors: list[CompileError], name: str | None) -> list[Call]:
         self.errors += errors

@@ -10,13 +10,15 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+MOST_FAULTS = 20  # of one statement that are told
 _SHOWN = 120  # characters of the faulty line in a message
 _NAMED = 12  # names in a hint
 
 
 @dataclass(frozen=True, slots=True)
 class CompileError:
-    """One fault. line from 1, column from 0 (characters); `code` is stable, for programs; `source`: the faulty line."""
+    """One fault. line from 1, column from 0 (characters); `code` is stable, for programs; `source`: the
+    faulty line, of a long one what `around` shows."""
 
     code: str
     line: int
@@ -31,9 +33,17 @@ class CompileError:
         said = f"line {self.line}, column {self.column + 1}: {self.message}{hint} [{self.code}]"
         if not self.source:
             return said
-        start = max(0, self.column - _SHOWN // 2)
-        shown = "".join(char if char.isprintable() else " " for char in self.source[start : start + _SHOWN])
-        return f"{said}\n    {shown}\n    {' ' * (self.column - start)}^"
+        shown = "".join(char if char.isprintable() else " " for char in self.source)
+        return f"{said}\n    {shown}\n    {' ' * (self.column - _start(self.column))}^"
+
+
+def around(line: str, column: int) -> str:
+    """The part of a line that is shown when something is wrong at a column."""
+    return line[_start(column) : _start(column) + _SHOWN]
+
+
+def _start(column: int) -> int:
+    return max(0, column - _SHOWN // 2)
 
 
 class CompileErrors(ValueError):

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Union
 
 from pydantic import BaseModel
 
-from planner.errors import CompileError, nearest
+from planner.errors import MOST_FAULTS, CompileError, nearest
 from planner.parsed import Parsed
 from planner.plan import Reference
 
@@ -27,12 +27,14 @@ class Names:
         self._fitting: set[tuple[int, Any]] = set()  # types, by their identity, and paths that fit them
 
     def check(self, parsed: Parsed) -> list[CompileError]:
-        """The faults of a statement's names."""
+        """The faults of a statement's names, the first of many."""
         errors = []
         if parsed.name is not None and (parsed.name in self._types or parsed.name in self._broken):
             hint = "give every result its own name"
             errors.append(parsed.place.fault("assigned-twice", f"{parsed.name} is assigned twice", hint))
         for reference, place in parsed.uses:
+            if len(errors) == MOST_FAULTS:
+                break
             if reference.name in self._types:
                 what, hint = self._misfit(self._types[reference.name], reference)
                 if what:

@@ -10,12 +10,10 @@ import re
 from typing import Any, cast
 
 from planner import plain
-from planner.errors import CompileError
+from planner.errors import MOST_FAULTS, CompileError
 from planner.parsed import ENDS, NodePlace, Parsed, Place, Spot, indent, joined
 from planner.plan import Reference
 from planner.statements import Statement
-
-MOST_FAULTS = 20  # of one statement that are told
 
 
 class _Fault(Exception):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, cast
 
-from planner.errors import CompileError
+from planner.errors import CompileError, around
 from planner.plan import Reference, Template
 from planner.statements import Statement
 
@@ -23,7 +23,7 @@ class Place:
     source: str = ""
 
     def fault(self, code: str, message: str, hint: str = "") -> CompileError:
-        return CompileError(code, self.line, self.column, message, hint, self.source)
+        return CompileError(code, self.line, self.column, message, hint, around(self.source, self.column))
 
 
 class TextPlace(NamedTuple):

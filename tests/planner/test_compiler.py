@@ -216,9 +216,26 @@ def test_many_faults_are_told_in_time_that_does_not_grow_with_their_square() -> 
         hints = [each.hint for each in refused.value.errors if each.code == "unknown-name"]
         assert len(refused.value.errors) <= 3000
         assert not any(hints[50:])
+
+
+@pytest.mark.parametrize(
+    ("statement", "code"),
+    [
+        (f"read({'a, ' * 8000}a)", "positional"),
+        (f"think(of=[{', '.join(f'u{n}' for n in range(8000))}])", "unknown-name"),
+        (f"read(path='x', lines={['q'] * 8000})", "wrong-type"),
+        (f"read(path='x', {', '.join(f'q{n}=1' for n in range(8000))})", "unknown-argument"),
+    ],
+)
+def test_of_many_faults_of_one_statement_the_first_are_told_with_what_stands_around_them(
+    statement: str, code: str
+) -> None:
     with pytest.raises(CompileErrors) as refused:
-        compile_plan(f"x = grep({'a, ' * 100}a)", TOOLS)
-    assert len(refused.value.errors) == 20
+        compile_plan(f"x = {statement}", TOOLS)
+    assert [each.code for each in refused.value.errors] == [code] * 20
+    assert max(len(each.source) for each in refused.value.errors) == 120
+    last = str(refused.value.errors[-1]).split("\n")
+    assert last[1][last[2].index("^")] in "au[1"
 
 
 def test_a_faulty_line_is_shown_without_its_control_characters() -> None:
