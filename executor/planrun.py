@@ -43,6 +43,7 @@ class PlanRun:
         self._ready_at: dict[str, float] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._new: set[str] = set()  # of them, those whose task has not taken its first step
+        self._started_at: dict[str, float] = {}
         self._free: asyncio.Task[None] | None = None  # the task of a Call that is ending, while it may take on another
         self._next: Call | None = None  # which it took on
         self._reports: dict[str, CallReport] = {}
@@ -164,7 +165,8 @@ class PlanRun:
             self._stream_error = CallTimeout(f"{_OVER} before it was written")
         queued = self._withdraw()
         for name in list(self._running):
-            self._expire(name, "the plan's time")
+            if name not in self._timed_out:  # else it has its time to clean up
+                self._expire(name, "the plan's time")
         self._release([self._calls[name] for name in queued])
         self._look_if_done()
 
@@ -253,7 +255,7 @@ class PlanRun:
         """The life of a Call, from its start to that of what waited for it, one of which may go to `task`."""
         tool = call.tool
         assert tool is not None
-        started = self._loop.time() - self._begun
+        self._started_at[call.name] = started = self._loop.time() - self._begun
         limit = tool.timeout_s if tool.timeout_s is not None else self._of.timeout_s
         if limit is not None:
             self._deadlines.watch(call.name, limit)
@@ -354,7 +356,8 @@ class PlanRun:
             return
         del self._running[name]
         error = CallTimeout(f"{name}: {whose} was over; it did not end when it was cancelled, and was given up")
-        self._end(self._calls[name], CallReport("failed", error=error, ended_s=self._loop.time() - self._begun))
+        ready, started, ended = self._ready_at[name], self._started_at[name], self._loop.time() - self._begun
+        self._end(self._calls[name], CallReport("failed", None, error, "", ready, started, ended))
 
     def _end(self, call: Call, report: CallReport) -> None:
         """A Call has ended: tell it, and let go what waited for it alone."""

@@ -194,11 +194,32 @@ async def test_a_tool_that_does_not_end_when_it_is_cancelled_is_given_up(monkeyp
             except asyncio.CancelledError:
                 continue
 
-    execution = await run("a = brief()\nb = give(of=1)", brief=brief)
-    assert "given up" in str(execution.calls["a"].error)
-    assert execution.result("b") == 1
+    started = asyncio.get_running_loop().time()
+    execution = await run("b = give(of=1)\na = brief(of=b)", brief=brief)
     end.set()
+    report = execution.calls["a"]
+    assert "given up" in str(report.error)
+    assert execution.result("b") == 1
+    assert 0 < report.ready_s <= report.started_s
+    assert 0.09 < report.ended_s - report.started_s < asyncio.get_running_loop().time() - started
     await asyncio.gather(*others())
+
+
+async def test_a_call_that_cleans_up_after_its_time_out_is_left_alone_when_the_plans_time_is_over() -> None:
+    cleaned = []
+
+    async def brief(_: Value) -> None:
+        try:
+            await asyncio.sleep(10)
+        finally:
+            await asyncio.sleep(0.05)
+            cleaned.append(True)
+
+    plan = compile_plan("a = brief()", TOOLS)
+    report = (await Scheduler({"brief": brief}).run(plan, timeout_s=0.07)).calls["a"]
+    assert "its time was over; it had run" in str(report.error)
+    assert cleaned
+    assert not others()
 
 
 async def test_when_the_plans_time_is_over_what_runs_fails_and_the_rest_is_skipped() -> None:
