@@ -38,3 +38,11 @@ class CallTimeout(ExecutorError, TimeoutError):
 
 class CallCancelled(ExecutorError):
     """Something other than the scheduler cancelled the Call."""
+
+
+def worded(error: BaseException) -> str:
+    """What an error says; one of a tool may fail at saying it."""
+    try:
+        return str(error) or repr(error)
+    except Exception as failure:  # noqa: BLE001 (whatever it raises)
+        return f"{type(error).__name__}, which cannot be shown ({type(failure).__name__})"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from executor.deadlines import Deadlines
-from executor.errors import BadArguments, BadReference, BadResult, CallCancelled, CallTimeout, UnknownTool
+from executor.errors import BadArguments, BadReference, BadResult, CallCancelled, CallTimeout, UnknownTool, worded
 from executor.execution import CallReport, Execution, Status
 from executor.values import resolve
 from planner import Call, End, Plan, ToolSpec, references
@@ -385,7 +385,7 @@ class PlanRun:
         if report.status == "ok" or report.error is not None:
             data["ready_s"], data["started_s"], data["ended_s"] = report.ready_s, report.started_s, report.ended_s
         if report.status != "ok":
-            data["error"] = str(report.error) or repr(report.error) if report.error is not None else ""
+            data["error"] = worded(report.error) if report.error is not None else ""
             data["cause"] = report.cause
         self._of.listener("call.ended", data)
 

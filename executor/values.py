@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import is_dataclass
+from itertools import islice
 from typing import Any
 
 from pydantic import BaseModel
 
-from executor.errors import BadReference
+from executor.errors import BadReference, worded
 from planner import Reference, Template
 
 Result = Callable[[str], Any]
@@ -32,19 +33,21 @@ def _text(reference: Reference, value: Any) -> str:
     try:
         return str(value)
     except Exception as error:  # whatever a result's own way of being shown raises
-        raise BadReference(f"{reference} cannot be shown as text: {error}") from error
+        raise BadReference(f"{reference} cannot be shown as text: {worded(error)}") from error
 
 
 def part(reference: Reference, result: Any) -> Any:
-    """The part of a result that a reference points at: declared fields, keys and indexes, never a method."""
+    """The part of a result that a reference points at: declared fields, keys and indexes, never a method. Raises
+    BadReference."""
     found = result
     for place, (kind, key) in enumerate(reference.path):
         try:
             found = _field(found, str(key)) if kind == "field" else found[key]
-        except (LookupError, TypeError) as error:
+        except Exception as error:  # whatever a result's own way of giving its parts raises
             whole = Reference(reference.name, reference.path[:place])
             missing = f".{key}" if kind == "field" else f"[{key!r}]"
-            raise BadReference(f"{reference}: {whole} has no {missing}; it is {_said(found)}") from error
+            why = "" if isinstance(error, LookupError | TypeError) else f" ({type(error).__name__}: {worded(error)})"
+            raise BadReference(f"{reference}: {whole} has no {missing}; it is {_said(found)}{why}") from error
     return found
 
 
@@ -64,10 +67,13 @@ def _field(value: Any, name: str) -> Any:
 
 def _said(value: Any) -> str:
     """A few words about a value, for whoever must write another reference."""
-    if isinstance(value, BaseModel):
-        return f"a {type(value).__name__} with {', '.join(type(value).model_fields)}"
-    if isinstance(value, Mapping):
-        return f"a mapping with {', '.join(map(repr, list(value)[:8])) or 'nothing in it'}"
-    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        return f"a list of {len(value)}"
-    return f"{type(value).__name__} {value!r}"[:80]
+    try:
+        if isinstance(value, BaseModel):
+            return f"a {type(value).__name__} with {', '.join(type(value).model_fields)}"
+        if isinstance(value, Mapping):
+            return f"a mapping with {', '.join(map(repr, islice(value, 8))) or 'nothing in it'}"
+        if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+            return f"a list of {len(value)}"
+        return f"{type(value).__name__} {value[:80] if isinstance(value, str | bytes) else value!r}"[:80]
+    except Exception:  # noqa: BLE001 (whatever a result's own way of being shown raises)
+        return type(value).__name__

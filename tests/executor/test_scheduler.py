@@ -526,6 +526,56 @@ async def test_a_result_that_cannot_be_shown_in_a_text_costs_no_report() -> None
     assert isinstance(execution.stream_error, BadReference)
 
 
+class Odd:
+    """A result that fails at whatever it is asked for."""
+
+    def __getitem__(self, key: object) -> Any:
+        raise RuntimeError("it is gone")
+
+    def __repr__(self) -> str:
+        raise RuntimeError("it is gone")
+
+
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("it says nothing")
+
+
+@pytest.mark.parametrize(
+    ("result", "use", "said"),
+    [
+        (10**5000, "a.x", "a has no .x; it is int$"),
+        (Odd(), "a[0]", r"a has no \[0\]; it is Odd \(RuntimeError: it is gone\)"),
+        (Odd(), "a[0].x", "RuntimeError: it is gone"),
+    ],
+    ids=["long number", "odd", "part of odd"],
+)
+async def test_a_result_that_fails_at_being_read_or_shown_fails_only_what_reads_it(
+    result: Any, use: str, said: str
+) -> None:
+    async def hold(_: Value) -> Any:
+        return result
+
+    execution = await run(f"a = hold()\nb = give(of={use})\nc = give(of=1)\nfinish(x={use})\n", hold=hold)
+    assert (execution.calls["a"].status, execution.answer) == ("ok", None)
+    with pytest.raises(BadReference, match=said):
+        raise execution.stream_error or AssertionError
+    execution = await run(f"a = hold()\nb = give(of={use})\nc = give(of=1)\n", hold=hold)
+    assert statuses(execution) == {"a": "ok", "b": "failed", "c": "ok"}
+
+
+async def test_an_error_that_cannot_say_what_it_is_fails_only_its_call() -> None:
+    async def hold(_: Value) -> Any:
+        raise Mute
+
+    told: dict[str, Any] = {}
+    execution = await run(
+        "a = hold()\nb = give(of=1)\n", hold=hold, listener=lambda _, data: told.update({data["name"]: data})
+    )
+    assert statuses(execution) == {"a": "failed", "b": "ok"}
+    assert told["a"]["error"] == "Mute, which cannot be shown (RuntimeError)"
+
+
 async def test_a_call_that_cancels_its_own_task_at_its_end_does_no_harm_to_the_next() -> None:
     async def hold(value: Value) -> Any:
         task = asyncio.current_task()
