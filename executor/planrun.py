@@ -42,7 +42,6 @@ class PlanRun:
         self._dependants: dict[str, list[Call]] = {}
         self._ready_at: dict[str, float] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._new: set[str] = set()  # of them, those whose task has not taken its first step
         self._started_at: dict[str, float] = {}
         self._free: asyncio.Task[None] | None = None  # the task of a Call that is ending, while it may take on another
         self._next: Call | None = None  # which it took on
@@ -85,7 +84,7 @@ class PlanRun:
         cancelled: asyncio.CancelledError | None = None
         for name, task in self._running.items():
             if name not in self._timed_out:  # whose clean-up is at work
-                self._cancel(name, task)
+                task.cancel()
         if self._reader is not None and self._reading:
             self._reader.cancel()
         while tasks:
@@ -100,27 +99,21 @@ class PlanRun:
 
     async def _read(self, stream: AsyncIterable[Call | Plan]) -> None:
         """Take Calls on as they are written."""
-        items = aiter(stream)
-        while True:
-            try:
-                item = await anext(items)
-            except StopAsyncIteration:
-                break
-            except asyncio.CancelledError:
-                if self._closing or not self._reading:
-                    raise
-                self._stream_error = CallCancelled("the stream of Calls was cancelled from outside; ask for it again")
-                break
-            except Exception as error:  # noqa: BLE001 (told in the Execution)
-                self._stream_error = self._stream_error or error
-                break
-            except BaseException as failure:
-                self._fail(failure)
+        try:
+            async for item in stream:
+                if isinstance(item, Plan):
+                    self._guarded(self._learn, item)
+                else:
+                    self._guarded(self._add, (item,))
+        except asyncio.CancelledError:
+            if self._closing or not self._reading:
                 raise
-            if isinstance(item, Plan):
-                self._guarded(self._learn, item)
-            else:
-                self._guarded(self._add, (item,))
+            self._stream_error = CallCancelled("the stream of Calls was cancelled from outside; ask for it again")
+        except Exception as error:  # noqa: BLE001 (told in the Execution)
+            self._stream_error = self._stream_error or error
+        except BaseException as failure:
+            self._fail(failure)
+            raise
         self._reading = False
         self._guarded(self._look_if_done)
 
@@ -227,20 +220,26 @@ class PlanRun:
         if self._free is not None:
             self._running[call.name], self._next, self._free = self._free, call, None
         else:
-            self._new.add(call.name)
-            self._running[call.name] = self._loop.create_task(self._work(call), name=call.name)
+            self._running[call.name] = task = self._loop.create_task(self._work(call), name=call.name)
+            task.add_done_callback(self._unbegun)
 
-    def _cancel(self, name: str, task: asyncio.Task[None]) -> None:
-        """A task that is cancelled before its first step never gives its slot back: such a one looks by itself."""
-        if name not in self._new:
-            task.cancel()
+    def _unbegun(self, task: asyncio.Task[None]) -> None:
+        """A task was cancelled before its first step, in which this is taken back."""
+        call = self._calls[task.get_name()]
+        assert call.tool is not None
+        if not self._closing:
+            del self._running[call.name]
+            error = self._late(call.name, "it had not begun") or CallCancelled(_CANCELLED.format(call.name))
+            now = self._loop.time() - self._begun
+            self._guarded(self._end, call, CallReport("failed", None, error, "", self._ready_at[call.name], now, now))
+        self._slots.give(call.tool.resource)
 
     async def _work(self, call: Call) -> None:
         """The life of a task: a Call, then the first of those that its end let go, and so on. A task that was cancelled
         takes on nothing more."""
         task = asyncio.current_task()
         assert task is not None
-        self._new.discard(call.name)
+        task.remove_done_callback(self._unbegun)
         for left in range(_MOST_IN_A_ROW, 0, -1):
             await self._perform(call, task if left > 1 else None)
             if self._next is None:
@@ -262,23 +261,18 @@ class PlanRun:
         result: Any = None
         error: Exception | None = None
         try:
-            if self._closing:
-                return
             self._of.listener("call.started", {**self._label, "name": call.name, "tool": tool.name})
             try:
-                if call.name in self._timed_out:
-                    raise CallTimeout
                 result = self._promised(call, tool, await self._begin(call, tool))
             except asyncio.CancelledError:
                 if self._closing:
                     raise
-                error = CallCancelled(f"{call.name} was cancelled from outside; call it again")
+                error = CallCancelled(_CANCELLED.format(call.name))
             except Exception as raised:  # noqa: BLE001 (whatever a tool raises is its Call's)
                 error = raised
             ended = self._loop.time() - self._begun
             if call.name in self._timed_out:
-                whose = self._timed_out[call.name]
-                error = CallTimeout(f"{call.name}: {whose} was over; it had run for {ended - started:.3g} s")
+                error = self._late(call.name, f"it had run for {ended - started:.3g} s")
             if self._running.pop(call.name, None) is not None:  # else it was given up
                 self._free = task
                 status: Status = "ok" if error is None else "failed"
@@ -288,10 +282,10 @@ class PlanRun:
             raise
         except BaseException as failure:
             self._free = None
+            self._fail(failure)
             if self._next is not None:
                 following, self._next = self._next, None
-                self._start(following)  # which sees that the plan ends
-            self._fail(failure)
+                self._start(following)  # the plan's end cancels it before its first step
             if not isinstance(failure, Exception):
                 raise
         finally:
@@ -349,15 +343,19 @@ class PlanRun:
         task = self._running.get(name)
         if task is None or self._closing:
             return
-        self._cancel(name, task)
+        task.cancel()
         if name not in self._timed_out:
             self._timed_out[name] = whose
             self._loop.call_later(GRACE_S, self._guarded, self._expire, name, whose)
             return
         del self._running[name]
-        error = CallTimeout(f"{name}: {whose} was over; it did not end when it was cancelled, and was given up")
+        error = self._late(name, "it did not end when it was cancelled, and was given up")
         ready, started, ended = self._ready_at[name], self._started_at[name], self._loop.time() - self._begun
         self._end(self._calls[name], CallReport("failed", None, error, "", ready, started, ended))
+
+    def _late(self, name: str, what: str) -> CallTimeout | None:
+        """The error of a Call whose time was over."""
+        return CallTimeout(f"{name}: {self._timed_out[name]} was over; {what}") if name in self._timed_out else None
 
     def _end(self, call: Call, report: CallReport) -> None:
         """A Call has ended: tell it, and let go what waited for it alone."""
@@ -408,6 +406,7 @@ class PlanRun:
 
 
 _OVER = "the plan's time was over"
+_CANCELLED = "{} was cancelled from outside; call it again"
 _JOINED = CallReport("ok")
 
 

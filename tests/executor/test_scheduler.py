@@ -477,6 +477,31 @@ async def test_a_call_that_is_cancelled_before_its_first_step_gives_its_slot_bac
     assert (await asyncio.wait_for(Scheduler({"hold": hold}, slots=slots).run(plan), 1)).ok
 
 
+async def test_a_call_that_is_cancelled_from_outside_before_its_first_step_fails_and_gives_its_slot_back() -> None:
+    async def hold(_: Value) -> int:
+        for task in asyncio.all_tasks():
+            if task.get_name() == "b":
+                task.cancel()
+        return 1
+
+    slots = Slots(host=1)
+    async with asyncio.timeout(5):
+        execution = await run("a = hold()\nb = give(of=1)\nc = give(of=b)\nd = give(of=a)", hold=hold, slots=slots)
+    assert statuses(execution) == {"a": "ok", "b": "failed", "c": "skipped", "d": "ok"}
+    assert isinstance(execution.calls["b"].error, CallCancelled)
+    assert slots.try_take("host", "anyone", 1.0)
+
+
+async def test_what_is_no_stream_is_told() -> None:
+    class Broken:
+        def __aiter__(self) -> AsyncIterator[Call]:
+            raise RuntimeError("no stream")
+
+    async with asyncio.timeout(5):
+        execution = await Scheduler({}).run(Broken())
+    assert "no stream" in str(execution.stream_error)
+
+
 async def test_a_stream_that_is_cancelled_from_outside_is_told() -> None:
     async def written() -> AsyncIterator[Call | Plan]:
         yield compile_plan("a = give(of=1)", TOOLS).calls[0]
