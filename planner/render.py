@@ -79,8 +79,10 @@ def as_dot(explained: Explanation) -> str:
 
 
 def as_gantt(explained: Explanation) -> str:
-    """One line for each Call: dots while it waited for a slot, bars while it ran. An unexecuted plan shows its estimates."""
-    spans = {call.name: _span(call) for call in explained.calls if call.tool != "join"}
+    """One line for each Call: dots while it waited for a slot, bars while it ran. An unexecuted plan shows its estimates; in an
+    executed one, the line of a Call that never ran is empty."""
+    executed = explained.actual_s is not None
+    spans = {call.name: _span(call, executed) for call in explained.calls if call.tool != "join"}
     end = max((ended for _, _, ended in spans.values()), default=0.0) or 1.0
     wide = max((len(name) for name in spans), default=0)
     lines = []
@@ -88,9 +90,9 @@ def as_gantt(explained: Explanation) -> str:
         if call.tool == "join":
             continue
         ready, started, ended = (round(each / end * _GANTT_WIDTH) for each in spans[call.name])
-        bar = (
-            " " * ready + "." * (started - ready) + ("#" * max(1, ended - started) if ended or not call.actual else "")
-        )
+        bar = " " * ready + "." * (started - ready)
+        if spans[call.name][2] or not executed:
+            bar += "#" * max(1, ended - started)
         status = f" {call.actual.status}" if call.actual is not None else ""
         took = spans[call.name][2] - spans[call.name][1]
         lines.append(f"{call.name:<{wide}} |{bar:<{_GANTT_WIDTH + 1}}| {_seconds(took)}{status}")
@@ -106,7 +108,10 @@ FORMATS: Mapping[str, Callable[[Explanation], str]] = {
 }
 
 
-def _span(call: ExplainedCall) -> tuple[float, float, float]:
+def _span(call: ExplainedCall, executed: bool) -> tuple[float, float, float]:
+    """When it was ready, started and ended, or would at the soonest; zeros for what was not executed with its plan."""
+    if executed and call.actual is None:
+        return 0.0, 0.0, 0.0
     if call.actual is not None:
         return call.actual.ready_s, call.actual.started_s, call.actual.ended_s
     return call.earliest_s, call.earliest_s, call.earliest_s + call.cost_s

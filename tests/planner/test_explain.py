@@ -49,6 +49,18 @@ def test_after_an_execution_it_has_actual_times() -> None:
     assert [line.split("|")[1].strip()[:1] for line in gantt[:3]] == ["#", ".", "#"]
 
 
+def test_a_chart_of_an_execution_shows_what_ran_however_short_and_nothing_of_what_did_not() -> None:
+    plan = compile_plan("a = ask()\nb = think(of=a)\nc = think(of=b)\nd = ask()", TOOLS)
+    timings = {
+        "a": Timing(status="ok", ended_s=0.001),
+        "b": Timing(status="cancelled", ready_s=0.001, started_s=0.001, ended_s=10),
+        "c": Timing(status="skipped"),
+    }
+    lines = FORMATS["gantt"](explain(plan, timings)).splitlines()[:4]
+    assert [line.split("|")[1].strip() for line in lines] == ["#", "#" * 60, "", ""]
+    assert [line.split("|")[2].strip() for line in lines] == ["1 ms ok", "10 s cancelled", "0 s skipped", "0 s"]
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_shows_every_call(name: str) -> None:
     shown = FORMATS[name](explain(compile_plan(TEXT, TOOLS)))
