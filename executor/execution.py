@@ -8,16 +8,16 @@ from typing import Any, Literal, NamedTuple
 
 from planner import End, Timing
 
-Status = Literal["ok", "failed", "skipped", "pruned"]
+Status = Literal["ok", "failed", "skipped", "pruned", "cancelled"]
 
 
 class CallReport(NamedTuple):
     """How one Call ended.
 
     skipped: a Call whose result it uses failed or was skipped; `cause` names the one that failed (or says that the
-    plan's time was over). pruned: it was left out, since nobody reads its result. Seconds since the plan's start; 0 for
-    what never happened. ready_s: its last dependency had ended; what lies between that and started_s is the wait for a
-    slot.
+    plan's time was over). pruned: it was left out, since nobody reads its result. cancelled: its plan was, while it ran;
+    that is in no Execution, but the listener is told. Seconds since the plan's start; 0 for what never happened.
+    ready_s: its last dependency had ended; what lies between that and started_s is the wait for a slot.
     """
 
     status: Status

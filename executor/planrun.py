@@ -279,6 +279,10 @@ class PlanRun:
                 ready = self._ready_at[call.name]
                 self._end(call, CallReport(status, None if error else result, error, "", ready, started, ended))
         except asyncio.CancelledError:
+            if self._running.pop(call.name, None) is not None:
+                ended = self._loop.time() - self._begun
+                report = CallReport("cancelled", None, None, "", self._ready_at[call.name], started, ended)
+                self._guarded(self._tell, call, report)
             raise
         except BaseException as failure:
             self._free = None
@@ -380,7 +384,7 @@ class PlanRun:
 
     def _tell(self, call: Call, report: CallReport) -> None:
         data: dict[str, Any] = {**self._label, "name": call.name, "status": report.status}
-        if report.status == "ok" or report.error is not None:
+        if report.status not in ("skipped", "pruned"):
             data["ready_s"], data["started_s"], data["ended_s"] = report.ready_s, report.started_s, report.ended_s
         if report.status != "ok":
             data["error"] = worded(report.error) if report.error is not None else ""

@@ -10,7 +10,8 @@ a stream of Calls that are still being written. The contract:
 - A Call whose time is over is cancelled, and `failed` with CallTimeout when its clean-up has ended. When the plan's
   time is over, what runs is treated so, and the rest is `skipped`. A tool that does not end when it is cancelled is
   cancelled again; after GRACE_S seconds its Call is given up, and keeps its slot until the tool ends.
-- Cancelling `run` cancels what runs and awaits its clean-up. No task outlives `run`, except one that was given up.
+- Cancelling `run` cancels what runs, awaits its clean-up and tells its end as `cancelled`. No task outlives `run`,
+  except one that was given up.
 - What is no fault of a Call (the listener fails, say) ends the plan in the same way and is raised from `run`.
 - Results go into dependants as they are: a tool must not change its arguments.
 - A Call's end goes on, in the same task, with the first Call that it let go: a new task costs time. A task that was

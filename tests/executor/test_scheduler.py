@@ -22,7 +22,7 @@ from executor import (
     compile_stream,
     planrun,
 )
-from planner import PURE, VOLATILE, Call, CompileErrors, Compiler, Plan, ToolSpec, always, compile_plan, explain
+from planner import PURE, VOLATILE, Call, CompileErrors, Compiler, Plan, Timing, ToolSpec, always, compile_plan, explain
 
 
 class Value(BaseModel):
@@ -245,6 +245,23 @@ async def test_cancelling_awaits_the_clean_up_of_what_runs_even_when_cancelled_a
     assert not others()
 
 
+async def test_the_end_of_what_a_cancelled_plan_was_running_is_told_with_its_times() -> None:
+    told: list[tuple[str, dict[str, Any]]] = []
+    gate = Gate()
+    plan = compile_plan("a = hold()\nb = hold(of=a)\nc = hold(of=2)", TOOLS)
+    made = Scheduler({"hold": gate}, slots=Slots(sandbox=1), listener=lambda kind, data: told.append((kind, data)))
+    task = asyncio.create_task(made.run(plan))
+    await gate.began.wait()
+    await _cancelled(task)
+    (_, (kind, data)) = told
+    assert (kind, data["name"], data["status"], data["error"]) == ("call.ended", "a", "cancelled", "")
+    analysed = explain(plan, {data["name"]: Timing.model_validate(data)})
+    assert analysed.calls[0].actual == Timing(
+        status="cancelled", **{key: data[key] for key in data if key.endswith("_s")}
+    )
+    assert data["ended_s"] > data["started_s"] >= data["ready_s"]
+
+
 async def test_a_call_that_cancels_itself_fails() -> None:
     async def hold(_: Value) -> None:
         raise asyncio.CancelledError
@@ -457,7 +474,7 @@ async def test_a_time_out_does_not_act_on_a_plan_that_was_cancelled_in_the_meant
     await asyncio.sleep(0.06)
     await _cancelled(running)
     await asyncio.sleep(0.1)
-    assert told == [("call.started", "a")]
+    assert told == [("call.started", "a"), ("call.ended", "a")]
 
 
 async def test_a_call_that_is_cancelled_before_its_first_step_gives_its_slot_back() -> None:
