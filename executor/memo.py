@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
+import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
-from pydantic_core import PydanticSerializationError
+from pydantic_core import PydanticSerializationError, to_json
 
 from planner import ToolSpec
 
+_log = logging.getLogger(__name__)
 Version = Callable[[Sequence[str]], Awaitable[str | None]]  # of the files below these paths, now; None: do not remember
 
 
@@ -36,7 +37,8 @@ class Memo:
     for. salt: stands for what else results depend on (the versions of the tools, say).
 
     Only tools that promise the type of their result are remembered. A failure is not: whoever waited for it asks for
-    himself.
+    himself. Where the one who was asked first is cancelled, the next one takes its place. A shelf that fails, or has what
+    cannot be read, has nothing.
     """
 
     def __init__(self, most_bytes: int = 64 << 20, shelf: Shelf | None = None, salt: str = "") -> None:
@@ -52,31 +54,43 @@ class Memo:
         """The remembered result, or that of `run`. Raises what `run` raises."""
         assert tool.result is not None
         key = self._key(tool, arguments, version)
-        found = await self._find(key)
-        if found is not None:
-            return tool.result.validate_json(found)
-        pending = self._pending.get(key)
-        if pending is not None:
-            found = await asyncio.shield(pending)
-            if found is not None:
-                self.shared += 1
-                return tool.result.validate_json(found)
+        if key is None:
             return await run()
-        self.misses += 1
+        while True:
+            known = _read(tool, await self._find(key))
+            if known is not None:
+                self.hits += 1
+                return known[0]
+            pending = self._pending.get(key)
+            if pending is None:
+                self.misses += 1
+                return await self._lead(key, tool.result, run)
+            found = await asyncio.shield(pending)
+            known = _read(tool, found)
+            if known is not None:
+                self.shared += 1
+                return known[0]
+            if found is not None:  # it failed, or cannot be kept
+                result = await run()
+                await self._remember(key, _kept_form(tool.result, result))
+                return result
+
+    async def _lead(self, key: str, kind: TypeAdapter[Any], run: Callable[[], Awaitable[Any]]) -> Any:
+        """Run while others wait. They get the result, nothing when there is none for them, and None when one of them must
+        take it on."""
         future: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
         self._pending[key] = future
-        found = None
+        found: bytes | None = b""
         try:
             result = await run()
-            found = _kept_form(tool.result, result)
+            found = _kept_form(kind, result)
+        except asyncio.CancelledError:
+            found = None
+            raise
         finally:
             del self._pending[key]
             future.set_result(found)
-        if found is None:
-            return result
-        self._keep(key, found)
-        if self._shelf is not None:
-            await self._shelf.put(key, found)
+        await self._remember(key, found)
         return result
 
     async def _find(self, key: str) -> bytes | None:
@@ -84,31 +98,77 @@ class Memo:
         if found is not None:
             self._kept.move_to_end(key)
         elif self._shelf is not None and key not in self._pending:
-            found = await self._shelf.get(key)
+            try:
+                found = await self._shelf.get(key)
+            except Exception:  # noqa: BLE001 (whatever a shelf raises)
+                _log.warning("a remembered result could not be looked for; its Call runs", exc_info=True)
             if found is not None:
                 self._keep(key, found)
             else:
                 found = self._kept.get(key)  # made in the meantime
-        self.hits += found is not None
         return found
 
+    async def _remember(self, key: str, found: bytes) -> None:
+        if not found:
+            return
+        self._keep(key, found)
+        if self._shelf is not None:
+            try:
+                await self._shelf.put(key, found)
+            except Exception:  # noqa: BLE001 (whatever a shelf raises)
+                _log.warning("a result could not be kept for later", exc_info=True)
+
     def _keep(self, key: str, value: bytes) -> None:
+        if len(value) > self._most:
+            return
         self.size += len(value) - len(self._kept.pop(key, b""))
         self._kept[key] = value
         while self.size > self._most:
             _, forgotten = self._kept.popitem(last=False)
             self.size -= len(forgotten)
 
-    def _key(self, tool: ToolSpec, arguments: BaseModel, version: str) -> str:
-        text = "\0".join((self._salt, tool.name, version, json.dumps(arguments.model_dump(mode="json"))))
+    def _key(self, tool: ToolSpec, arguments: BaseModel, version: str) -> str | None:
+        """None for arguments of which it cannot be told whether they are equal to others."""
+        try:
+            text = "\0".join((self._salt, tool.name, version, _spelt(dict(arguments))))
+        except (ValueError, TypeError, RecursionError):
+            return None
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _kept_form(kind: TypeAdapter[Any], result: Any) -> bytes | None:
-    """The result as it is kept; None when JSON does not give it back (half a surrogate pair, not a number)."""
+_PLAIN = (str, bytes, int, float, bool, type(None))
+
+
+def _spelt(value: Any) -> str:
+    """The same text for two values only if they and their types are equal, keys' too. Raises ValueError, TypeError or
+    RecursionError for what has no text of that kind."""
+    kind = type(value)
+    if kind in _PLAIN:
+        return repr(value)
+    if kind is list:
+        return f"[{', '.join([_spelt(each) for each in value])}]"
+    if kind is dict:
+        return f"{{{', '.join([f'{_spelt(key)}: {_spelt(each)}' for key, each in value.items()])}}}"
+    text = _spelt(dict(value)) if isinstance(value, BaseModel) else repr(to_json(value))
+    return f"{kind.__module__}.{kind.__qualname__}({text})"
+
+
+def _read(tool: ToolSpec, found: bytes | None) -> tuple[Any] | None:
+    """A result in its kept form; None when there is none, or it is not what the tool promises."""
+    if not found or tool.result is None:
+        return None
+    try:
+        return (tool.result.validate_json(found),)
+    except ValidationError as error:
+        _log.warning("%s: a remembered result is not what the tool promises; its Call runs: %s", tool.name, error)
+        return None
+
+
+def _kept_form(kind: TypeAdapter[Any], result: Any) -> bytes:
+    """The result as it is kept; nothing when JSON does not give it back (half a surrogate pair, not a number)."""
     try:
         checked = kind.validate_python(result)
         found = kind.dump_json(checked)
-        return found if kind.validate_json(found) == checked else None
+        return found if kind.validate_json(found) == checked else b""
     except (ValidationError, PydanticSerializationError):
-        return None
+        return b""

@@ -19,6 +19,10 @@ class Read(BaseModel):
     path: str
 
 
+class Anything(BaseModel):
+    of: Any = None
+
+
 class Text(BaseModel):
     text: str
     lines: list[int] = []
@@ -93,6 +97,112 @@ async def test_when_the_one_who_runs_is_cancelled_or_fails_the_others_run_themse
     assert (await scheduler(reader, memo).run(plan("z"))).calls["a0"].status == "failed"
     reader.fails = False
     assert (await scheduler(reader, memo).run(plan("z"))).result("a0").text == "z"
+
+
+async def test_when_the_one_who_runs_is_cancelled_one_other_takes_its_place_for_all() -> None:
+    reader, memo = Reader(), Memo()
+    reader.go.clear()
+    tasks = [asyncio.create_task(scheduler(reader, memo).run(plan("x"))) for _ in range(6)]
+    await asyncio.sleep(0.01)
+    tasks[0].cancel()
+    await asyncio.sleep(0.01)
+    reader.go.set()
+    for task in tasks[1:]:
+        assert (await task).result("a0").text == "x"
+    await scheduler(reader, memo).run(plan("x"))
+    assert (reader.calls, memo.shared, memo.hits) == (2, 4, 1)
+
+
+async def test_what_those_make_whose_first_one_failed_is_remembered() -> None:
+    memo, calls, go = Memo(), 0, asyncio.Event()
+
+    async def read(read: Read) -> Text:
+        nonlocal calls
+        calls += 1
+        await go.wait()
+        if calls == 1:
+            raise OSError
+        return Text(text=read.path)
+
+    made: Any = scheduler(read, memo)  # type: ignore[arg-type]
+    tasks = [asyncio.create_task(made.run(plan("x"))) for _ in range(2)]
+    await asyncio.sleep(0.01)
+    go.set()
+    first, second = await asyncio.gather(*tasks)
+    assert (first.calls["a0"].status, second.calls["a0"].status, calls) == ("failed", "ok", 2)
+    assert (await made.run(plan("x"))).ok
+    assert calls == 2
+
+
+ECHO = ToolSpec("echo", "", Anything, "host", 1.0, always(PURE), returns=str)
+GIVE = ToolSpec("give", "", Anything, "host", 1.0, always(PURE))
+
+
+async def echoed(text: str, memo: Memo | None, *, given: Any = None) -> list[Any]:
+    async def echo(asked: Anything) -> str:
+        return f"{type(asked.of).__name__} {asked.of!r}"
+
+    async def give(_: Anything) -> Any:
+        return given
+
+    async def version(paths: Sequence[str]) -> str:
+        return "1"
+
+    made = Scheduler({"echo": echo, "give": give}, memo=memo, version=version)
+    execution = await made.run(compile_plan(text, [ECHO, GIVE]))
+    return [execution.result(name) for name in execution.calls]
+
+
+async def test_arguments_whose_keys_or_parts_are_of_different_types_are_different() -> None:
+    memo = Memo()
+    values = ["{1: 'v'}", "{'1': 'v'}", "[1]", "[True]", "[1.0]", "None", "'None'"]
+    text = "".join(f"a{n} = echo(of={value})\n" for n, value in enumerate(values))
+    plainly = await echoed(text, None)
+    assert await echoed(text, memo) == plainly
+    assert await echoed(text, memo) == plainly
+    assert (memo.misses, memo.hits) == (len(values), len(values))
+    assert await echoed("a = give()\nb = echo(of=a)", memo, given=(1,)) == [(1,), "tuple (1,)"]
+    assert memo.misses == len(values) + 1
+
+
+@pytest.mark.parametrize("given", [object(), b"\xff", {"a": {1: object}}])
+async def test_arguments_that_cannot_be_compared_are_not_remembered_and_change_no_outcome(given: Any) -> None:
+    text = "a = give()\nb = echo(of=a)"
+    assert await echoed(text, Memo(), given=given) == await echoed(text, None, given=given)
+
+
+class Shelf:
+    """Fails, or has something else."""
+
+    def __init__(self, fails: str = "", has: bytes | None = None) -> None:
+        self.fails, self.has = fails, has
+
+    async def get(self, key: str) -> bytes | None:
+        if self.fails == "get":
+            raise OSError("the disk is gone")
+        return self.has
+
+    async def put(self, key: str, value: bytes) -> None:
+        if self.fails == "put":
+            raise OSError("the disk is full")
+
+
+@pytest.mark.parametrize("shelf", [Shelf("get"), Shelf("put"), Shelf(has=b'{"old": 1}'), Shelf(has=b"\xff")])
+async def test_a_shelf_that_fails_or_has_what_cannot_be_read_has_nothing(
+    shelf: Shelf, caplog: pytest.LogCaptureFixture
+) -> None:
+    memo = Memo(shelf=shelf)
+    assert await echoed("a = echo(of=1)", memo) == ["int 1"]
+    assert (memo.hits, memo.misses, len(caplog.records)) == (0, 1, 1)
+    assert await echoed("a = echo(of=1)", memo) == ["int 1"]
+    assert memo.hits == 1
+
+
+async def test_a_result_that_is_larger_than_the_memory_makes_it_forget_nothing() -> None:
+    reader, memo = Reader(), Memo(most_bytes=300)
+    for path in ("x", "y", "long" * 100, "x", "y"):
+        await scheduler(reader, memo).run(plan(path))
+    assert reader.calls == 3
 
 
 async def test_memory_is_bounded_in_bytes_and_the_disk_remembers_across_processes(tmp_path: Path) -> None:
