@@ -34,7 +34,19 @@ class Template:
     parts: tuple[str | Reference, ...]
 
     def __str__(self) -> str:
-        return "".join(part if isinstance(part, str) else f"{{{part}}}" for part in self.parts)
+        """As the plan language writes it. The quotes around it are none that its references hold."""
+        inner = "".join([str(part) for part in self.parts if isinstance(part, Reference)])
+        quotes = next((each for each in ("'", '"', "'''") if each not in inner), '"""')
+        parts = [_escaped(part, quotes[0]) if isinstance(part, str) else f"{{{part}}}" for part in self.parts]
+        return f"f{quotes}{''.join(parts)}{quotes}"
+
+
+def _escaped(text: str, quote: str) -> str:
+    """Text of an f-string."""
+    body = repr('"' + text)[2:-1]  # that quote makes Python write the others as \'
+    if quote == '"':
+        body = body.replace("\\'", "'").replace('"', '\\"')
+    return body.replace("{", "{{").replace("}", "}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,15 +148,13 @@ def renamed(value: Any, names: Mapping[str, str]) -> Any:
 
 def shown(value: Any) -> str:
     """A value as the plan language writes it."""
-    if isinstance(value, Reference):
+    if isinstance(value, Reference | Template):
         return str(value)
-    if isinstance(value, Template):
-        return "f" + repr(str(value))
     if isinstance(value, list):
         return f"[{', '.join(shown(each) for each in value)}]"
     if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{key!r}: {shown(each)}' for key, each in value.items())}}}"
-    return repr(value)
+        return f"{{{', '.join(f'{shown(key)}: {shown(each)}' for key, each in value.items())}}}"
+    return repr(value).replace("inf", "1e999") if isinstance(value, float) else repr(value)
 
 
 def statement_text(call: Call) -> str:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import Any
 
-from planner import CompileErrors, Reference, Template, compile_plan
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from planner import CompileErrors, Reference, Template, compile_plan, references
+from planner.plan import shown
 from tests.planner.tools import TOOLS
 
 
@@ -236,6 +241,30 @@ def test_of_many_faults_of_one_statement_the_first_are_told_with_what_stands_aro
     assert max(len(each.source) for each in refused.value.errors) == 120
     last = str(refused.value.errors[-1]).split("\n")
     assert last[1][last[2].index("^")] in "au[1"
+
+
+_TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | st.text("ab'\"\\{}\n\0 ", max_size=8)
+_PATHS = st.lists(
+    st.tuples(st.just("field"), st.sampled_from("xyz"))
+    | st.tuples(st.just("index"), st.integers(-9, 99) | st.text("ab'\"{}:!# ", max_size=3)),
+    max_size=3,
+)
+_REFERENCES = st.builds(lambda path: Reference("a", tuple(path)), _PATHS)
+_TEMPLATES = st.lists(st.tuples(_REFERENCES, _TEXTS.filter(bool)), min_size=1, max_size=4).map(
+    lambda pairs: Template(tuple(part for pair in pairs for part in pair))
+)
+_LEAVES = (
+    _TEXTS | st.integers(-99, 99) | st.floats(allow_nan=False) | st.booleans() | st.none() | _REFERENCES | _TEMPLATES
+)
+_VALUES = st.recursive(_LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_TEXTS, inner, max_size=3))
+
+
+@given(_VALUES)
+def test_a_value_that_is_shown_compiles_to_the_same_value(value: Any) -> None:
+    keys = [part for each in references(value) for kind, part in each.path if kind == "index"]
+    assume(not any({"'", '"'} <= set(str(key)) for key in keys))  # Python 3.11 has no backslash inside of an f-string
+    (_, call) = compile_plan(f"a = run()\nb = think(of={shown(value)})", TOOLS).calls
+    assert repr(call.arguments["of"]) == repr(value)
 
 
 def test_a_faulty_line_is_shown_without_its_control_characters() -> None:
