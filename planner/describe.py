@@ -116,7 +116,7 @@ def _signature(tool: ToolSpec) -> str:
     required = schema.get("required", [])
     said = []
     for name, field in schema.get("properties", {}).items():
-        default = "" if name in required else f" = {written(field.get('default'))}"
+        default = "" if name in required else f" = {written(field['default']) if 'default' in field else '…'}"
         said.append(f"{name}: {_type(field)}{default}")
     return ", ".join(said)
 

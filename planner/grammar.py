@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -12,16 +13,18 @@ from planner.tools import ToolSpec
 
 NAMES = "r"  # results are named r1, r2, … in the order of the text
 _LONGEST = 300  # a limit on characters that is spelt out; a longer one is left to the compiler
-_MOST = 15  # items of a list
+_MOST = 16  # items of a list
+_GREATEST = 10**9 - 1  # of the numbers that have no limit
 
 
 def grammar(tools: Iterable[ToolSpec], *, most_calls: int = 8, longest_text: int | None = None) -> str:
     """The EBNF that llama.cpp and xgrammar read (vLLM: `structured_outputs.grammar`).
 
-    Every sentence of it compiles, but for a part of a result that this one has not. Results are named in order, so that a
-    reference is always to an earlier one. A text ends at the latest after `longest_text` characters, if there is such a limit
-    (a server checks every token against it: in xgrammar 0.2 that is quick up to about 100, and takes 0.1 s a token for
-    thousands), a plan after `most_calls` calls.
+    Every sentence of it compiles, but for a part of a result that this one has not, and where more is asked of a value than
+    its type, the limits of a number, and the length of a text or a list (the fields of an object, a pattern). Results are
+    named in order, so that a reference is always to an earlier one. A text ends at the latest after `longest_text`
+    characters, if there is such a limit (a server checks every token against it: in xgrammar 0.2 that is quick up to about
+    100, and takes 0.1 s a token for thousands), a plan after `most_calls` calls.
     """
     tools = callable_tools(tools)
     fields = "".join(f'".{field}" | ' for field in result_fields(tools))
@@ -67,7 +70,7 @@ class _Statement:
         number = '"-"? ("0" | [1-9] [0-9]{0,8}) ("." [0-9]{1,6})?'
         pair = f'{text} ": " ({string})'
         values = [string, number, '"True"', '"False"', '"None"', _list(f"({string})")]
-        values.append(f'"{{" ({pair} (", " {pair}){{0,{_MOST}}})? "}}"')
+        values.append(f'"{{" ({pair} (", " {pair}){{0,{_MOST - 1}}})? "}}"')
         return self._or_ref(" | ".join(values))
 
     def _call(self, tool: ToolSpec) -> str:
@@ -91,19 +94,18 @@ class _Statement:
 
     def _value(self, field: Mapping[str, Any]) -> str:
         """A literal that the field's schema allows."""
-        if "enum" in field:
-            return " | ".join(json.dumps(written(each)) for each in field["enum"])
+        if "enum" in field or "const" in field:
+            return " | ".join(json.dumps(written(each)) for each in field.get("enum", [field.get("const")]))
         match field.get("type"):
             case "string":
                 return self._string(field)
-            case "integer":
+            case "integer" | "number":
                 return _number(field)
-            case "number":
-                return f'{_number(field)} ("." [0-9]{{1,6}})?'
             case "boolean":
                 return '"True" | "False"'
-            case "array" if "type" in field.get("items", {}):
-                return _list(f"({self._or_ref(self._value(field['items']))})")
+            case "array":
+                least, most = field.get("minItems", 0), field.get("maxItems", _MOST)
+                return _list(f"({self._or_ref(self._value(field.get('items', {})))})", least, most)
             case "null":
                 return '"None"'
         if "anyOf" in field:
@@ -127,25 +129,53 @@ def _long(longest: int | None, least: int = 0) -> str:
 
 def _times(most: int | None, least: int) -> str:
     if most is None:
-        return "+" if least else "*"
+        return f"{{{least},}}" if least > 1 else "+" if least else "*"
     return f"{{{min(least, most)},{most}}}"
 
 
-def _list(item: str) -> str:
-    return f'"[" ({item} (", " {item}){{0,{_MOST}}})? "]"'
+def _list(item: str, least: int = 0, most: int = _MOST) -> str:
+    if most < 1:
+        return '"[]"'
+    some = f'{item} (", " {item}){{{max(0, least - 1)},{min(most, max(least, _MOST)) - 1}}}'
+    return f'"[" {some} "]"' if least else f'"[" ({some})? "]"'
 
 
 def _number(field: Mapping[str, Any]) -> str:
-    """A whole number that the schema allows; not each of them: of as many digits as the greatest has, those that begin lower."""
-    most = int(field.get("maximum", field.get("exclusiveMaximum", 10**9)))
-    least = field.get("minimum", field.get("exclusiveMinimum"))
-    first, more = int(str(most)[0]), len(str(most)) - 1
-    numbers = [f"[1-9] [0-9]{{0,{more - 1}}}" if more > 1 else "[1-9]"] if more else [f"[1-{first}]"]
-    if more and first > 1:
-        numbers.append(f"[1-{first - 1}] [0-9]{{{more}}}")
-    zero = least is None or (least <= 0 and "exclusiveMinimum" not in field)
-    whole = "(" + " | ".join(['"0"', *numbers] if zero else numbers) + ")"
-    return f'"-"? {whole}' if least is None else whole
+    """Numbers that the schema allows; not each of them."""
+    least = max(
+        math.ceil(field.get("minimum", -_GREATEST)), math.floor(field.get("exclusiveMinimum", -_GREATEST - 1)) + 1
+    )
+    most = min(math.floor(field.get("maximum", _GREATEST)), math.ceil(field.get("exclusiveMaximum", _GREATEST + 1)) - 1)
+    numbers = [*_digits(max(0, least), most), *(f'"-" {each}' for each in _digits(max(1, -most), -least))]
+    if field["type"] == "number":  # between two whole ones that are allowed
+        positive, negative = _digits(max(0, least), most - 1), _digits(max(0, -most), -least - 1)
+        numbers += [f'{each} "." [0-9]{{1,6}}' for each in [*positive, *(f'"-" {each}' for each in negative)]]
+    return " | ".join(numbers) or json.dumps(written(_middle(field)))
+
+
+def _middle(field: Mapping[str, Any]) -> float:
+    """A number between limits between which lies no whole one."""
+    least = field.get("minimum", field.get("exclusiveMinimum", 0))
+    return float(least + field.get("maximum", field.get("exclusiveMaximum", least))) / 2
+
+
+def _digits(least: int, most: int) -> list[str]:
+    """Whole numbers from least (not below 0) to most; few are spelt out, of many not each."""
+    if most - least < _MOST:
+        return [f'"{number}"' for number in range(least, most + 1)]
+    found = ['"0"'] if least == 0 else []
+    least = max(1, least)
+    full = []  # numbers of digits that all numbers of so many may have
+    for size in range(len(str(least)), len(str(most)) + 1):
+        unit = 10 ** (size - 1)
+        first, last = max(1, -(-least // unit)), min(9, (most + 1) // unit - 1)
+        if (first, last) == (1, 9):
+            full.append(size - 1)
+        elif first <= last:
+            found.append(f"[{first}-{last}]" + (f" [0-9]{{{size - 1}}}" if size > 1 else ""))
+    if full:
+        found.append(f"[1-9] [0-9]{{{full[0]},{full[-1]}}}")
+    return found or [f'"{least}"', f'"{most}"']
 
 
 def _rule(tool: ToolSpec) -> str:

@@ -7,11 +7,12 @@ import random
 import re
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel, Field
 
 from agents.tools import SPECS
 from planner import (
@@ -119,6 +120,7 @@ def test_descriptions_are_the_same_bytes_each_time_and_hold_every_tool() -> None
     assert text == prompt_text(TOOLS)
     assert '- grep(pattern: str, path: str = "."): Search.' in text
     assert [each["function"]["name"] for each in openai_tools(TOOLS)] == [tool.name for tool in TOOLS]
+    assert "made: list[int] = …, " in prompt_text(LIMITED)
     assert openai_tools(TOOLS)[1]["function"]["parameters"]["required"] == ["path"]
     schema = plan_schema(TOOLS)
     names = [each["properties"]["tool"]["const"] for each in schema["properties"]["calls"]["items"]["anyOf"]]
@@ -138,7 +140,24 @@ SYNTAX = {
 }
 
 
-GRAMMARS = [(tools, grammar(tools, longest_text=30)) for tools in (TOOLS, SPECS)]
+class Limited(BaseModel):
+    some: list[int] = Field(min_length=2)
+    any: list[Any] = Field([], max_length=1)
+    made: list[int] = Field(default_factory=list)
+    word: str = Field("abc", min_length=3)
+    only: Literal["this"] = "this"
+    from_5: int = Field(5, ge=5, le=20)
+    from_17: int = Field(17, ge=17, lt=123_456)
+    below_0: int = Field(-5, le=-1)
+    around_0: int = Field(0, gt=-300, le=7)
+    share: float = Field(0.5, ge=0, le=1)
+    inside: float = Field(0.5, gt=0.2, lt=0.8)
+    above: float = Field(1, gt=0)
+    under: float = Field(-1, lt=-0.5)
+
+
+LIMITED = (ToolSpec("limited", "", Limited),)
+GRAMMARS = [(tools, grammar(tools, longest_text=30)) for tools in (TOOLS, SPECS, LIMITED)]
 
 
 @settings(max_examples=500, deadline=None)
