@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -69,7 +69,6 @@ def explain(plan: Plan, actual: Mapping[str, Timing] | None = None) -> Explanati
     path = critical_path(plan)
     needs = {call.name: tuple(call.needs) for call in plan.calls}
     earliest = _earliest(needs, {call.name: call.cost_s for call in plan.calls})
-    spans = [(earliest[call.name], earliest[call.name] + call.cost_s) for call in plan.calls if call.tool]
     explained = Explanation(
         calls=[
             ExplainedCall(
@@ -92,23 +91,24 @@ def explain(plan: Plan, actual: Mapping[str, Timing] | None = None) -> Explanati
         work_s=sum(call.cost_s for call in plan.calls),
         critical_path_s=max((earliest[call.name] + call.cost_s for call in plan.calls), default=0.0),
         critical_path=list(path),
-        parallelism=_most_at_once(spans),
+        parallelism=_most_at_once(_spans(plan)),
     )
     return with_timings(explained, actual) if actual else explained
 
 
 def with_timings(explained: Explanation, actual: Mapping[str, Timing]) -> Explanation:
     """EXPLAIN ANALYZE: the same with what its execution did."""
-    ran = {name: each for name, each in actual.items() if each.ended_s > each.started_s}
-    took = {
-        call.name: ran[call.name].ended_s - ran[call.name].started_s for call in explained.calls if call.name in ran
-    }
+    told = {
+        call.name: actual[call.name] for call in explained.calls if call.name in actual
+    }  # no merged ones, which did not run
+    ran = {name: each for name, each in told.items() if each.ended_s > each.started_s}
+    took = {name: each.ended_s - each.started_s for name, each in ran.items()}
     starts = _earliest({call.name: tuple(call.needs) for call in explained.calls}, took)
     return explained.model_copy(
         update={
             "calls": [call.model_copy(update={"actual": actual.get(call.name)}) for call in explained.calls],
             "actual_s": max((each.ended_s for each in actual.values()), default=0.0),
-            "actual_parallelism": _most_at_once([(each.started_s, each.ended_s) for each in ran.values()]),
+            "actual_parallelism": _most_at_once([((each.started_s, 0), (each.ended_s, 0)) for each in ran.values()]),
             "actual_critical_path_s": max((starts[name] + seconds for name, seconds in took.items()), default=0.0),
         }
     )
@@ -138,8 +138,26 @@ def _earliest(needs: Mapping[str, Sequence[str]], costs: Mapping[str, float]) ->
     return earliest
 
 
-def _most_at_once(spans: list[tuple[float, float]]) -> int:
-    changes = sorted([(start, 1) for start, _ in spans] + [(max(end, start + 1e-9), -1) for start, end in spans])
+_Moment = tuple[
+    float, int
+]  # seconds, and how many Calls of no cost, each after the one before, have ended in that instant
+
+
+def _spans(plan: Plan) -> list[tuple[_Moment, _Moment]]:
+    """From when to when each Call runs, if nothing but the order holds it back. Joins take no time at all."""
+    ends: dict[str, _Moment] = {}
+    spans = []
+    for call in plan.calls:
+        start = max((ends[name] for name in call.needs), default=(0.0, 0))
+        ends[call.name] = (start[0] + call.cost_s, 0) if call.cost_s else (start[0], start[1] + (call.tool is not None))
+        if call.tool is not None:
+            spans.append((start, ends[call.name]))
+    return spans
+
+
+def _most_at_once(spans: Iterable[tuple[_Moment, _Moment]]) -> int:
+    """What ends at the moment in which another one starts has ended before."""
+    changes = sorted([change for start, end in spans for change in ((start, 1), (end, -1))])
     most = now = 0
     for _, change in changes:
         now += change

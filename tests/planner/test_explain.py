@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from planner import Timing, compile_plan, explain
+from planner import VOLATILE, Timing, ToolSpec, always, compile_plan, explain
 from planner.render import FORMATS
-from tests.planner.tools import TOOLS
+from tests.planner.tools import TOOLS, Nothing
 
 TEXT = """
 hits = grep(pattern="x")
@@ -47,6 +47,23 @@ def test_after_an_execution_it_has_actual_times() -> None:
     assert "actual: ok, 3 s from 1 s, waited 1 s for a slot" in text
     gantt = FORMATS["gantt"](explained).splitlines()
     assert [line.split("|")[1].strip()[:1] for line in gantt[:3]] == ["#", ".", "#"]
+
+
+def test_calls_of_which_one_waits_for_the_other_are_not_at_once_even_if_they_cost_nothing() -> None:
+    free = ToolSpec("free", "", Nothing, "host", 0.0, always(VOLATILE))
+    chain = ToolSpec("chain", "", Nothing, "host", 0.0)
+    plan = compile_plan(
+        "a = chain()\nb = chain()\nc = chain()\n" + "".join(f"d{n} = free()\n" for n in range(4)), [free, chain]
+    )
+    assert explain(plan).parallelism == 4
+    assert explain(compile_plan("a = chain()\nb = chain()\nc = chain()", [chain])).parallelism == 1
+
+
+def test_a_merged_call_did_not_run() -> None:
+    plan = compile_plan("a = think(of=1)\nb = think(of=1)\nc = think(of=a)", TOOLS)
+    once = Timing(status="ok", ended_s=1)
+    timings = {"a": once, "b": once, "c": Timing(status="ok", ready_s=1, started_s=1, ended_s=2)}
+    assert explain(plan, timings).actual_parallelism == 1
 
 
 def test_a_chart_of_an_execution_shows_what_ran_however_short_and_nothing_of_what_did_not() -> None:
