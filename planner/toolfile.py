@@ -4,7 +4,8 @@
 doc = "Read a file."
 arguments = { path = "str", lines = "list[int] = []" }
 reads = ["path"]        # names of arguments that hold paths, or globs if they hold a `/`, `*` or `.`
-writes = []             # the same; `exclusive = true` or `volatile = true` instead for what no path tells
+writes = []             # the same; `exclusive = true` or `volatile = true` instead for what no path tells; without any of these
+                        # the tool runs alone, with `reads = []` it touches nothing
 resource = "sandbox"    # sandbox, model or host
 cost_s = 0.1            # seconds
 """
@@ -28,6 +29,9 @@ from planner.tools import EXCLUSIVE, VOLATILE, Effect, Effects, Resource, ToolSp
 _TYPES = {"str": str, "int": int, "float": float, "bool": bool, "any": Any, "Any": Any, "dict": dict[str, Any]}
 
 
+_EFFECTS = ("reads", "writes", "exclusive", "volatile")
+
+
 class ToolFileError(ValueError):
     """A tools file that cannot be used: which tool, what is wrong, and what to write."""
 
@@ -49,7 +53,7 @@ def read_tools(text: str) -> tuple[ToolSpec, ...]:
     """The tools of a TOML text, in its order. Raises ToolFileError."""
     try:
         tables = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # also of a number that Python does not read
         raise ToolFileError(f"the tools file is not TOML: {error}") from error
     if not tables:
         raise ToolFileError(
@@ -86,7 +90,7 @@ def _tool(name: str, table: object) -> ToolSpec:
 
 
 def _effects(entry: _Entry) -> Effect:
-    if entry.exclusive:
+    if entry.exclusive or entry.model_fields_set.isdisjoint(_EFFECTS):
         return always(EXCLUSIVE)
     if entry.volatile:
         return always(VOLATILE)

@@ -32,13 +32,21 @@ resource = "model"
 
 [run]
 exclusive = true
+
+[deploy]
+cost_s = 3
+
+[think]
+reads = []
 """
 
 
 def test_a_file_of_tools_compiles_plans() -> None:
     tools = read_tools(FILE)
     plan = compile_plan(
-        "a = find(pattern='x', kinds=['y'], how='b')\nb = fix(path='src/x')\nc = look()\nd = ask()\ne = run()", tools
+        "a = find(pattern='x', kinds=['y'], how='b')\nb = fix(path='src/x')\nc = look()\nd = ask()\ne = run()\n"
+        "f = think()\ng = deploy()",
+        tools,
     )
     assert {call.name: dict(call.needs) for call in plan.calls} == {
         "a": {},
@@ -46,7 +54,10 @@ def test_a_file_of_tools_compiles_plans() -> None:
         "c": {"b": "reads after"},
         "d": {},
         "e": {"c": "alone", "d": "alone"},
+        "f": {"e": "alone"},
+        "g": {"f": "alone"},
     }
+    assert compile_plan("a = deploy()\nb = think()\nfinish()", tools).pruned == ("b",)
     with pytest.raises(CompileErrors, match="how"):
         compile_plan("a = find(pattern='x', how='c')", tools)
 
@@ -103,6 +114,7 @@ def test_names_that_pydantic_once_had_for_methods_are_names_like_others(recwarn:
         f'[f]\narguments = {{ a = "int = {"-" * 100_000}1" }}',
         f"a = {'[' * 5000}",
         "[f]\ncost_s = inf",
+        f"[f]\ncost_s = {'1' * 5000}",
     ],
 )
 def test_hostile_files_are_refused_in_words(text: str) -> None:
