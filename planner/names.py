@@ -110,7 +110,9 @@ def _part(annotation: Any, kind: str, key: str | int) -> Any:
             return hints.get(str(key))
         return arguments[1] if len(arguments) == 2 else Any
     if issubclass(origin, Sequence):
-        if kind == "field" or not isinstance(key, int):
+        if kind == "field":
+            return typing.get_type_hints(origin).get(str(key), Any) if key in _field_names(origin) else None
+        if not isinstance(key, int):
             return None
         if issubclass(origin, tuple) and arguments and arguments[-1] is not Ellipsis:
             return arguments[key] if -len(arguments) <= key < len(arguments) else None
@@ -124,6 +126,8 @@ def _field_names(annotation: Any) -> list[str]:
         return list(origin.model_fields)
     if isinstance(origin, type) and is_dataclass(origin):
         return [each.name for each in fields(origin)]
+    if isinstance(origin, type) and issubclass(origin, tuple):
+        return list(getattr(origin, "_fields", ()))
     return list(typing.get_type_hints(origin)) if typing.is_typeddict(origin) else []
 
 

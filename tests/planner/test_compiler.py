@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from planner import CompileErrors, Reference, Template, compile_plan, references
+from planner import CompileErrors, Reference, Template, ToolSpec, compile_plan, references
 from planner.plan import shown
-from tests.planner.tools import TOOLS
+from tests.planner.tools import TOOLS, Nothing
 
 
 def faults(text: str) -> list[tuple[str, int]]:
@@ -140,6 +140,24 @@ def test_references_are_checked_against_what_tools_promise(use: str, said: str) 
     with pytest.raises(CompileErrors) as caught:
         compile_plan(f'hits = grep(pattern="x")\nbody = read(path="y")\nz = think(of={use})', TOOLS)
     assert said in str(caught.value)
+
+
+class Point(NamedTuple):
+    x: list[int]
+
+
+@pytest.mark.parametrize(
+    ("use", "said"),
+    [("p.x[0]", ""), ("p[0]", ""), ("p.y", "did you mean x|known: x"), ("p.x.y", "no .y"), ("p.count", "p has no")],
+)
+def test_a_named_tuple_has_its_fields_and_no_others(use: str, said: str) -> None:
+    text = f"p = locate()\nz = think(of={use})"
+    tools = [*TOOLS, ToolSpec("locate", "", Nothing, returns=Point)]
+    if not said:
+        assert len(compile_plan(text, tools).calls) == 2
+    else:
+        with pytest.raises(CompileErrors, match=said):
+            compile_plan(text, tools)
 
 
 def test_equal_pure_calls_are_merged_unless_something_that_they_read_is_written_between() -> None:
