@@ -31,10 +31,12 @@ class CallReport(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """The reports of all Calls, by name (joins left out, merged ones with the report of the one that stands for them).
+    """The reports of all Calls, by name (joins left out, merged ones with the report of the one that stands for them, but
+    where the plan's text broke off).
 
     stream_error: why the plan's text broke off, when it was executed while it was written; what had come before was
-    executed. end: the plan's `finish` or `replan`; its arguments, with the results in them, are in `answer` when all of
+    executed. Otherwise, why there is no answer although all Calls that it refers to are ok: a reference in `end` does
+    not fit. end: the plan's `finish` or `replan`; its arguments, with the results in them, are in `answer` when all of
     them are there.
     """
 

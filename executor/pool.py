@@ -18,9 +18,10 @@ Result = TypeVar("Result")
 class Pool(Generic[Worker, Job, Result]):
     """Runs `work(worker, job)` on every worker at once.
 
-    Leaving the loop over `run` early, or cancelling it, cancels what is running and awaits its clean-up. An exception
-    that `work` raises ends the run after the same clean-up and is raised from the loop: what can be mended (a sandbox
-    that died) is mended inside `work`.
+    Cancelling the loop over `run` cancels what is running and awaits its clean-up. So does leaving it early, when `run`
+    is closed: `async with contextlib.aclosing(pool.run(jobs)) as ended`. After a plain `break`, Python closes it some
+    time later. An exception that `work` raises ends the run after the same clean-up and is raised from the loop: what
+    can be mended (a sandbox that died) is mended inside `work`.
     """
 
     def __init__(self, workers: Sequence[Worker], work: Callable[[Worker, Job], Awaitable[Result]]) -> None:
