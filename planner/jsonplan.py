@@ -9,7 +9,7 @@ from typing import Any
 from planner.compiler import Compiler
 from planner.errors import CompileError
 from planner.parse import read_reference
-from planner.parsed import Parsed, Place, Spot
+from planner.parsed import HALF, Parsed, Place, Spot, holds_half
 from planner.plan import Plan, Reference, deeper
 from planner.statements import DEEPEST
 from planner.tools import ToolSpec
@@ -31,6 +31,9 @@ def compile_json(text: str | bytes, tools: Iterable[ToolSpec]) -> Plan:
             continue
         if deeper(call.get("arguments"), DEEPEST):
             compiler.errors.append(place.fault("too-deep", "the arguments are nested too deeply", "make them flatter"))
+            continue
+        if holds_half(call.get("arguments")):
+            compiler.errors.append(place.fault(*HALF))
             continue
         uses: list[tuple[Reference, Spot]] = []
         try:

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from planner import plain
 from planner.errors import MOST_FAULTS, CompileError
-from planner.parsed import ENDS, NodePlace, Parsed, Place, Spot, indent, joined
+from planner.parsed import ENDS, HALF, NodePlace, Parsed, Place, Spot, indent, joined
 from planner.plan import Reference
 from planner.statements import Statement
 
@@ -186,8 +186,7 @@ def _text(node: ast.AST, text: str) -> str:
         try:
             text.encode()
         except UnicodeEncodeError:
-            hint = "write whole characters"
-            raise _Fault(node, "not-a-value", "the text holds half of a surrogate pair", hint) from None
+            raise _Fault(node, *HALF) from None
     return text
 
 

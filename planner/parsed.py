@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, cast
@@ -80,6 +81,18 @@ class Parsed:
     def end(self) -> Literal["finish", "replan"]:
         """Which end it is, of a statement without a name."""
         return cast("Literal['finish', 'replan']", self.tool)
+
+
+HALF = ("not-a-value", "the text holds half of a surrogate pair", "write whole characters")
+
+
+def holds_half(value: Any) -> bool:
+    """Whether a text somewhere in a JSON value holds half of a surrogate pair."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def indent(text: str) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from planner.compiler import Compiler
-from planner.parsed import Parsed, Place
+from planner.parsed import HALF, Parsed, Place, holds_half
 from planner.plan import Plan, deeper
 from planner.statements import DEEPEST
 from planner.tools import ToolSpec
@@ -74,6 +74,9 @@ def _arguments(compiler: Compiler, place: Place, tool: str, text: str) -> dict[s
     else:
         if deeper(value, DEEPEST):
             compiler.errors.append(place.fault("too-deep", f"the arguments of {tool} are nested too deeply", hint))
+            return None
+        if holds_half(value):
+            compiler.errors.append(place.fault(*HALF))
             return None
         if isinstance(value, dict):
             return value

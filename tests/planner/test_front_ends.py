@@ -259,6 +259,22 @@ def test_no_index_begins_with_a_zero() -> None:
     assert not re.fullmatch(pattern, "hits1[0349]")
 
 
+@pytest.mark.parametrize("of", [r'"\ud800"', r'{"k": ["\udc00"]}', r'{"\ud800": 1}'])
+def test_half_of_a_surrogate_pair_is_a_fault_in_the_same_words_everywhere(of: str) -> None:
+    arguments = f'{{"of": {of}}}'
+    for refused in (
+        lambda: compile_plan(f"a = think(of={of})", TOOLS),
+        lambda: compile_json('{"calls": [{"name": "a", "tool": "think", "arguments": ' + arguments + "}]}", TOOLS),
+        lambda: compile_tool_calls([tool_call("a", "think", arguments)], TOOLS),
+    ):
+        with pytest.raises(CompileErrors) as caught:
+            refused()
+        (error,) = caught.value.errors
+        assert (error.code, error.message) == ("not-a-value", "the text holds half of a surrogate pair")
+    paired = compile_tool_calls([tool_call("a", "think", r'{"of": "\ud83d\ude00"}')], TOOLS)
+    assert paired.calls[0].arguments == {"of": "\U0001f600"}
+
+
 @pytest.mark.parametrize("depth", [101, 400, 100_000])
 def test_json_that_is_nested_too_deeply_is_a_fault(depth: int) -> None:
     value = "[" * depth + "1" + "]" * depth
