@@ -14,10 +14,7 @@ def check_arguments(parsed: Parsed, tool: ToolSpec) -> tuple[BaseModel | None, l
     """The arguments as the tool takes them, when all of them are known now; and the faults, the first of many."""
     fields = tool.fields
     unknown = [name for name in parsed.arguments if name not in fields]
-    errors = [
-        parsed.places[name].fault("unknown-argument", f"{tool.name} has no argument {name}", nearest(name, fields))
-        for name in unknown[:MOST_FAULTS]
-    ]
+    errors = [_unknown(parsed, tool, name) for name in unknown[:MOST_FAULTS]] if unknown else []
     missing = [name for name in tool.required if name not in parsed.arguments]
     if missing:
         what = f"{tool.name} needs {', '.join(missing)}"
@@ -29,6 +26,11 @@ def check_arguments(parsed: Parsed, tool: ToolSpec) -> tuple[BaseModel | None, l
     except ValidationError as error:
         told = error.errors(include_url=False)[:MOST_FAULTS]
         return None, [_wrong(parsed, tool, each["msg"], each["loc"], each["input"]) for each in told]
+
+
+def _unknown(parsed: Parsed, tool: ToolSpec, name: str) -> CompileError:
+    what = f"{tool.name} has no argument {name}"
+    return parsed.places[name].fault("unknown-argument", what, nearest(name, tool.fields))
 
 
 def _check_known(parsed: Parsed, tool: ToolSpec) -> list[CompileError]:

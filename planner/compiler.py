@@ -92,7 +92,7 @@ class Compiler:
         """Take one statement through the passes; returns the Calls that can run, joins before what waits for them."""
         tool, checked, errors = self._check(parsed)
         if errors:
-            return self._refuse(errors, parsed.name)
+            return self._refuse(errors[:MOST_FAULTS], parsed.name)
         arguments = renamed(parsed.arguments, self._merged) if self._merged and parsed.uses else parsed.arguments
         if parsed.name is None:
             self._end = End(parsed.end, arguments, parsed.line)
@@ -124,7 +124,7 @@ class Compiler:
             what = f"{parsed.tool} gives no result"
             return tool, None, [parsed.place.fault("not-a-call", what, f"write {parsed.tool}(…) without a name")]
         checked, errors = check_arguments(parsed, tool) if tool is not None else (None, [])
-        return tool, checked, (self._names.check(parsed) + errors)[:MOST_FAULTS]
+        return tool, checked, self._names.check(parsed) + errors
 
     def _refuse(self, errors: list[CompileError], name: str | None) -> list[Call]:
         self.errors += errors

@@ -33,8 +33,6 @@ class Names:
             hint = "give every result its own name"
             errors.append(parsed.place.fault("assigned-twice", f"{parsed.name} is assigned twice", hint))
         for reference, place in parsed.uses:
-            if len(errors) == MOST_FAULTS:
-                break
             if reference.name in self._types:
                 what, hint = self._misfit(self._types[reference.name], reference)
                 if what:
@@ -42,6 +40,8 @@ class Names:
             elif reference.name not in self._broken:
                 what = f"{reference.name} is not assigned above"
                 errors.append(place.fault("unknown-name", what, self._hint(reference.name)))
+            if errors and len(errors) >= MOST_FAULTS:
+                break
         return errors
 
     def _hint(self, name: str) -> str:

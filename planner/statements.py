@@ -324,6 +324,8 @@ class Splitter:
 
     def _keep(self, piece: str) -> None:
         """Of a statement that is too long, its beginning is kept; its strings and brackets are followed to the end."""
+        if not piece:
+            return
         self._size += len(piece)
         if self._size > LONGEST:
             room = max(0, LONGEST - self._size + len(piece))
