@@ -116,6 +116,28 @@ async def test_an_owner_that_is_killed_while_sandboxes_start_leaves_nothing_to_t
     assert list((state / "live").iterdir()) == []
 
 
+@pytest.mark.parametrize("moment", ["before", "while it starts"])
+async def test_a_sandbox_starts_though_the_supervisor_dies(state: Path, workspace: Path, moment: str) -> None:
+    live = Live.open(state)
+    provider = Bubblewrap(live)
+    first = await provider.start(SandboxSpec(workspace))
+    assert provider._link is not None
+    channel = provider._link._channel
+    assert isinstance(channel, ProcessChannel)
+    channel._process.send_signal(signal.SIGKILL if moment == "before" else signal.SIGSTOP)
+    starting = asyncio.create_task(provider.start(SandboxSpec(workspace)))
+    await asyncio.sleep(0 if moment == "before" else 0.1)
+    channel._process.send_signal(signal.SIGKILL)
+    second = await asyncio.wait_for(starting, 20)
+    await first.close()
+    assert (await second.exec(["true"])).ok
+    assert second.id != first.id
+    await provider.close()
+    live.close()
+    assert marked(live.owner) == []
+    assert not live.root.exists()
+
+
 async def test_closing_ends_what_a_supervisor_that_was_killed_left(state: Path, workspace: Path) -> None:
     """Also bwrap itself, where it is stopped and so does not see that its parent is gone."""
     live = Live.open(state)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import itertools
 import json
 import os
 import re
@@ -39,13 +40,14 @@ _ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime"
 
 
 class Bubblewrap:
-    """The provider. One supervisor process, started with the first sandbox."""
+    """The provider. One supervisor process, started with the first sandbox; when it has died, another with the next."""
 
     name = "bubblewrap"
 
     def __init__(self, live: Live) -> None:
         self._live = live
         self._link: Link | None = None
+        self._numbers = itertools.count(1)  # of all links: names of sandboxes come from them
         self._starting: dict[int, asyncio.Future[int]] = {}
         self._sandboxes: dict[int, BubblewrapSandbox] = {}
         self._lock = asyncio.Lock()
@@ -73,7 +75,12 @@ class Bubblewrap:
     async def start(self, spec: SandboxSpec) -> BubblewrapSandbox:
         if shutil.which("bwrap") is None:
             raise SandboxUnavailable(f"bubblewrap is not installed; {_INSTALL}")
-        link = await self._supervisor()
+        try:
+            return await self._start_under(await self._supervisor(), spec)
+        except SandboxDied:  # the supervisor had ended, or did meanwhile: there may be another
+            return await self._start_under(await self._supervisor(), spec)
+
+    async def _start_under(self, link: Link, spec: SandboxSpec) -> BubblewrapSandbox:
         number = link.number()
         identity = self._live.name(f"sandbox-{number}")
         group = Group(identity)
@@ -87,7 +94,7 @@ class Bubblewrap:
             request = {"name": identity, "arguments": arguments, "workspace": str(spec.workspace)}
             sandbox.asked_for = True
             await link.send("S", number, json.dumps(request).encode())
-            sandbox.pid = await started
+            sandbox.pid = await link.expect(started)
         except BaseException:
             await sandbox.close()
             raise
@@ -109,7 +116,9 @@ class Bubblewrap:
         async with self._lock:
             if self._link is None or self._link.ended:
                 argv = [*supervisor_command(sys.executable, str(SUPERVISOR.parent)), str(self._live.root)]
-                self._link = await Link.open(await ProcessChannel.start(argv), self._hear)
+                if self._link is not None:
+                    await self._link.close()
+                self._link = await Link.open(await ProcessChannel.start(argv), self._hear, self._numbers)
             return self._link
 
     def _hear(self, kind: str, number: int, payload: bytes) -> None:

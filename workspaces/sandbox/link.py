@@ -7,8 +7,8 @@ import contextlib
 import itertools
 import json
 import struct
-from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any, Protocol, Self
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from typing import Any, Protocol, Self, TypeVar
 
 from workspaces.errors import ProtocolError, SandboxDied
 from workspaces.sandbox.contract import ExecResult
@@ -16,6 +16,8 @@ from workspaces.sandbox.contract import ExecResult
 _HEADER = struct.Struct("!IBI")
 _LARGEST = 1 << 20  # bytes of one frame
 _WINDOW = 1 << 20  # bytes of input on their way to one command
+_Hears = Callable[[str, int, bytes], None]
+_News = TypeVar("_News")
 _BACKLOG = 64 << 20  # bytes of a conversation that nobody has read yet
 
 
@@ -174,22 +176,23 @@ class ProcessChannel:
 
 
 class Link:
-    """A supervisor and what it runs. Made by `open`; `on_event` hears the frames that belong to no command."""
+    """A supervisor and what it runs. Made by `open`; `on_event` hears the frames that belong to no command. numbers: that
+    nothing else has."""
 
-    def __init__(self, channel: Channel, on_event: Callable[[str, int, bytes], None] | None = None) -> None:
+    def __init__(self, channel: Channel, on_event: _Hears | None, numbers: Iterator[int]) -> None:
         self._channel = channel
         self._writer = channel.writer
         self._on_event = on_event
-        self._numbers = itertools.count(1)
+        self._numbers = numbers
         self._executions: dict[int, Execution] = {}
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._error: Exception | None = None
         self._reader = asyncio.create_task(self._read(), name="sandbox link")
 
     @classmethod
-    async def open(cls, channel: Channel, on_event: Callable[[str, int, bytes], None] | None = None) -> Link:
+    async def open(cls, channel: Channel, on_event: _Hears | None = None, numbers: Iterator[int] | None = None) -> Link:
         """Wait until the supervisor is ready. Raises SandboxDied with what it said."""
-        link = cls(channel, on_event)
+        link = cls(channel, on_event, numbers or itertools.count(1))
         try:
             await asyncio.shield(link._ready)
         except BaseException:
@@ -225,7 +228,16 @@ class Link:
         try:
             await self._writer.drain()
         except (ConnectionError, BrokenPipeError) as error:
-            raise SandboxDied("the sandbox's supervisor has ended") from error
+            self._error = self._error or SandboxDied("the sandbox's supervisor has ended")
+            raise self._error from error
+
+    async def expect(self, news: asyncio.Future[_News]) -> _News:
+        """What an event brings. Raises SandboxDied when the supervisor ends before it."""
+        either: list[asyncio.Future[Any]] = [news, self._reader]
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if not news.done() and self._error is not None:
+            raise self._error
+        return await news
 
     async def close(self) -> None:
         """End the supervisor, and with it all that it runs."""
