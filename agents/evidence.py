@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field, replace
 
-from agents.judged import judging, script_of
+from agents.judged import judging, script_of, support
 from agents.questions import Answered
 from agents.repair.behaviour import Split, behaviours, edits_of
 from agents.reproductions import Reproductions
@@ -40,6 +40,7 @@ EXAMPLE_LIMIT = Limit(1.0, 10.0)
 Stand = tuple[tuple[EquivalenceClass, ...], tuple[Dropped, ...]]
 EXAMPLES_AGAIN = 2  # times that the examples are evaluated again with each candidate
 UNSTEADY = "flaky with this patch: it passed, and failed when it ran again"  # so begins such a ballot's detail
+SHAKY = "it failed with this patch, and passed when it ran again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,8 @@ class Evidence:
             notes.append(
                 f"tests and their configuration were as they are on base, where candidates change them: {rewritten}"
             )
+        if named := _paths(support(changes)):
+            notes.append(f"candidates change what tests may lean on; look whether they still test the same: {named}")
         if named := _paths(script_of(self.command, changes)):
             notes.append(f"candidates change what the test command runs; look whether it still tests the same: {named}")
         if self.flaky:
@@ -132,14 +135,18 @@ class Evidence:
         return notes
 
     def _fallen(self) -> Iterator[str]:
-        """What passed and then failed with one and the same candidate."""
+        """What passed and failed with one and the same candidate, where that is no fault of the test's."""
         classes, _ = self.standing()
         for each in classes:
-            if tests := [name for name, cast in self.cast.get(each.id, {}).items() if cast.detail.startswith(UNSTEADY)]:
+            said = {name: cast.detail for name, cast in self.cast.get(each.id, {}).items() if name not in self.flaky}
+            of = f"with {each.representative.provenance.step}, tests"
+            if tests := [name for name, detail in said.items() if detail.startswith(UNSTEADY)]:
                 yield (
-                    f"with {each.representative.provenance.step}, tests passed and then failed, with nothing changed: the "
-                    f"candidate is flaky, and has failed them: {_few(tests)}"
+                    f"{of} passed and then failed, with nothing changed: the candidate is flaky, and has failed them: "
+                    f"{_few(tests)}"
                 )
+            if tests := [name for name, detail in said.items() if detail == SHAKY]:
+                yield f"{of} failed and then passed, with nothing changed, and count as passed: {_few(tests)}"
 
     def standing(self) -> Stand:
         """The candidates as classes, and those that cannot be right."""

@@ -36,6 +36,17 @@ def judging(changes: Iterable[Change]) -> list[Change]:
     ]
 
 
+def support(changes: Iterable[Change]) -> list[Change]:
+    """Those that change what a package calls `test` or `testing`: its users' tests lean on that, and its own may."""
+    return [
+        each
+        for each in changes
+        if each.before is not None
+        and not is_test(each.path)
+        and not {"test", "testing"}.isdisjoint(PurePosixPath(each.path).parts[:-1])
+    ]
+
+
 def script_of(command: str, changes: Iterable[Change]) -> list[Change]:
     """Those that change the script which a test command starts, where that is no test by its name."""
     found = _SCRIPT.match(command)

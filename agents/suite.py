@@ -9,10 +9,10 @@ Tests go by how likely they fail with what a class changes (`related`): the clos
 them. Where the budget does not last for all tests with the best few classes, those are left out of which it is known that
 they import nothing of what any candidate changes, and the Verdict says so.
 
-Regression tests that fail run once more, without those that passed. One that passes then passes and fails by turns. Where it
-does so on base too, it says nothing of any class, and the count begins anew without its vote; where base passes it each
-time, this class passes it if it does from then on, and it goes on to speak of the others. One that passes and then fails is
-the candidate's fault, which shows when the winner's tests run again (`repeat`).
+Regression tests that fail run once more, without those that passed. One that passes then may pass and fail by turns. Where
+base does not pass it so each time, it says nothing of any class, and the count begins anew without its vote. Else it runs once
+more after those before it: this class passes it if it passes then, and has failed it if not, and it goes on to speak of the
+others. One that passes and then fails is the candidate's fault, which shows when the winner's tests run again (`repeat`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, replace
 
 from agents.errors import HarnessFailed, UnusableTests
-from agents.evidence import UNSTEADY
+from agents.evidence import SHAKY
 from agents.live import LiveRun
 from agents.localise import CheckoutFiles
 from agents.related import CLOSE, NEAR, Related
@@ -40,7 +40,7 @@ FINALISTS = 4  # classes that pass, about which other evidence is gathered: beha
 AT_ONCE = 100  # classes whose bounds are compared: it takes the time of each for each that is tested
 CHEAP_CPU_S = 5.0  # of a suite that takes less on base, no few are tried first
 FIRST = 32  # tests of a class that has run none: those that are likely to fail, for their cost
-TIMES = 2  # that a test which passes and fails by turns runs again
+TIMES = 2  # that a test must pass on base when it runs again
 ROOM = 0.5  # of what selection has left, for all tests with the finalists; the rest is for classes that fail, and for asking
 MOST = 1_000_000  # at once, of one that has
 
@@ -210,9 +210,9 @@ async def _again(
     live: LiveRun, suite: Suite | str, base: BaseRun, ballots: list[Ballot]
 ) -> tuple[list[Ballot], dict[str, float]]:
     """Regression tests that failed run again, without those that ran before them. One that passes then is flaky, unless base
-    passes it each time: then this class passes it if it does each time from then on. One that does not pass so on base
-    either leans on earlier ones: those run with it, in their order, as they did on base. Returns the ballots, and the
-    flaky tests."""
+    passes it each time. One that does not pass so on base either leans on earlier ones. Where the test is not to blame, all
+    before it run with it once more, in their order, as they did on base: that decides. Returns the ballots, and the flaky
+    tests."""
     evidence = live.evidence
     failed = {each.probe for each in ballots if each.outcome in ("failed", "error") and each.probe in base.passing}
     failed -= evidence.flaky.keys()
@@ -224,18 +224,14 @@ async def _again(
     flaky = dict.fromkeys(passed - steady, flakiness(1, 1))
     leaning = await _leaning(live, frozenset(failed - passed))
     order = [test for test in base.tests if test in set(suite.tests)]
-    last = max((order.index(test) for test in leaning), default=-1)
-    mended = await _passing(suite, base, set(order[: last + 1])) & leaning if leaning else set()
-    lasting = set(steady)
-    for _ in range(TIMES if lasting else 0):
-        lasting &= await _passing(suite, base, lasting)
-
-    def said(ballot: Ballot) -> Ballot:
-        if ballot.probe in mended | lasting:
-            return replace(ballot, outcome="passed", detail="" if ballot.probe in mended else _UNSURE)
-        return replace(ballot, detail=f"{UNSTEADY}: {ballot.detail}") if ballot.probe in steady else ballot
-
-    return [*map(said, ballots)], flaky
+    unclear = leaning | steady
+    last = max((order.index(test) for test in unclear), default=-1)
+    mended = await _passing(suite, base, set(order[: last + 1])) & unclear if unclear else set()
+    kept = [
+        replace(each, outcome="passed", detail=SHAKY if each.probe in steady else "") if each.probe in mended else each
+        for each in ballots
+    ]
+    return kept, flaky
 
 
 async def passing_each_time(live: LiveRun, tests: frozenset[str]) -> frozenset[str]:
@@ -295,5 +291,4 @@ def _line(text: str) -> str:
 
 
 Risks = Mapping[str, Mapping[str, float]]  # class id -> test -> how likely it fails it, from 0 to 1
-_UNSURE = f"it failed at first, and then passed {TIMES + 1} times"
 _SHOWN = 20  # failed tests in the Journal

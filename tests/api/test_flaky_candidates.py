@@ -49,6 +49,29 @@ def name():
 """
 
 
+# It breaks another test where that runs after its own.
+LEAKING = """CALLED = []
+
+
+def half(number):
+    CALLED.append(number)
+    return number // 2
+
+
+def name():
+    return "" if CALLED else "half"
+"""
+NAMES = "def half(number):\n    return number{}\n\n\ndef name():\n    return '{}'\n"
+
+
+def with_names(repo: Path) -> None:
+    (repo / "halves.py").write_text(NAMES.format("", "half"))
+    with (repo / "tests" / "test_halves.py").open("a") as file:
+        file.write("\n\ndef test_zero():\n    assert half(0) == 0\n")
+        file.write("\n\ndef test_name():\n    from halves import name\n\n    assert name() == 'half'\n")
+    commit(repo)
+
+
 def choose(runoff: Runoff, repo: Path, tmp_path: Path, patches: dict[str, str], issue: str) -> dict[str, Any]:
     directory = write(tmp_path / "patches", patches)
     ended = runoff("select", repo, "--issue", issue, "--candidates", directory, "--json")
@@ -87,18 +110,27 @@ def test_a_test_that_one_candidate_alone_breaks_by_turns_still_speaks_of_the_oth
     repo: Path, tmp_path: Path, runoff: Runoff
 ) -> None:
     """More programs break it for good, and base never does."""
-    names = "def half(number):\n    return number{}\n\n\ndef name():\n    return '{}'\n"
-    (repo / "halves.py").write_text(names.format("", "half"))
-    with (repo / "tests" / "test_halves.py").open("a") as file:
-        file.write("\n\ndef test_name():\n    from halves import name\n\n    assert name() == 'half'\n")
-    commit(repo)
-    patches = {f"wrong{which}": diff(repo, halves_py=names.format(" // 2", which)) for which in range(3)}
-    patches |= {"flips": diff(repo, halves_py=FLIPPING), "right": diff(repo, halves_py=names.format(" // 2", "half"))}
+    with_names(repo)
+    patches = {f"wrong{which}": diff(repo, halves_py=NAMES.format(" // 2", which)) for which in range(3)}
+    patches |= {"flips": diff(repo, halves_py=FLIPPING), "right": diff(repo, halves_py=NAMES.format(" // 2", "half"))}
     verdict = choose(runoff, repo, tmp_path, patches, "half is wrong")
     broken = {each["source"]: each["broken"] for each in verdict["candidates"]}
     assert all(broken[f"wrong{which}"] for which in range(3))
     assert broken["right"] == broken["flips"] == []
     winner = next(each for each in verdict["candidates"] if each["id"] == verdict["winner"])
     assert winner["source"] in ("right", "flips")
-    (flipped,) = (each for each in verdict["ballots"] if each["detail"].startswith("it failed at first"))
+    (flipped,) = (
+        each for each in verdict["ballots"] if each["detail"].startswith("it failed with this patch, and passed")
+    )
     assert flipped["outcome"] == "passed"
+    assert any("flips, tests failed and then passed" in note for note in verdict["notes"])
+
+
+def test_a_test_that_a_candidate_breaks_where_it_runs_after_others_is_broken(
+    repo: Path, tmp_path: Path, runoff: Runoff
+) -> None:
+    with_names(repo)
+    patches = {"leaks": diff(repo, halves_py=LEAKING), "right": diff(repo, halves_py=NAMES.format(" // 2", "half"))}
+    verdict = choose(runoff, repo, tmp_path, patches, "half is wrong")
+    broken = {each["source"]: each["broken"] for each in verdict["candidates"]}
+    assert broken == {"leaks": ["tests/test_halves.py::test_name"], "right": []}
