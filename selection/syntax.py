@@ -16,9 +16,9 @@ class Unknown(Unparsable):
     """Whether it is Python is not known: it is nested too deeply for the parser, or a later version may read it."""
 
 
-_NEWER = re.compile(
-    r"\s*(?:type\s+\w|class\s+\w+\s*\[|(?:async\s+)?def\s+\w+\s*\[)|.*\bt[rR]?[\"']"
-)  # 3.12, 3.12, 3.14
+_NEWER = re.compile(r"\s*(?:type\s+\w+\s*[=\[]|class\s+\w+\s*\[|(?:async\s+)?def\s+\w+\s*\[)")  # 3.12
+_NEWER_SAID = re.compile(r"f-string.*(?:unmatched|cannot include|expecting '}')|multiple exception types")  # 3.12, 3.14
+_TEMPLATE = re.compile(r"\b(?:t|tr|rt)$", re.IGNORECASE)  # before a quote: 3.14
 
 
 def python(source: bytes) -> Program:
@@ -35,8 +35,9 @@ def _may_be_newer(error: Exception) -> bool:
     """Whether a Python later than this interpreter may read it: the tests' own is what counts."""
     if not isinstance(error, SyntaxError):
         return False
-    said = error.msg.startswith("f-string") or "multiple exception types" in error.msg  # 3.12, 3.14
-    return said or _NEWER.match(error.text or "") is not None
+    text, at = error.text or "", (error.offset or 1) - 1
+    template = error.msg == "invalid syntax" and text[at : at + 1] in ("'", '"') and _TEMPLATE.search(text[:at])
+    return bool(template or _NEWER_SAID.match(error.msg) or _NEWER.match(text))
 
 
 def normalised(path: str, source: bytes) -> bytes:

@@ -308,7 +308,18 @@ def test_comments_and_blanks_that_mean_something_stay(path: str, one: str, other
 
 
 @pytest.mark.parametrize(
-    "source", ["type X = int", "def f[T](x): ...", "class A[T]: ...", "f'{x['a']}'", "try: x\nexcept A, B: y", "t'{x}'"]
+    "source",
+    ["x = 'can't'", "x = 'don't and can't'", "f'{}'", "f'a}'", "f'{a!z}'", "f'{a b}'", "type of thing", "type x"],
+)
+def test_what_no_python_reads_is_wrong(source: str) -> None:
+    with pytest.raises(Unparsable) as caught:
+        python(source.encode())
+    assert not isinstance(caught.value, Unknown)
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["type X = int", "def f[T](x): ...", "class A[T]: ...", "f'{x['a']}'", "try: x\nexcept A, B: y", "print(t'{x}')"],
 )
 def test_what_a_later_python_may_read_is_not_called_wrong(source: str) -> None:
     try:
