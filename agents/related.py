@@ -35,7 +35,8 @@ _NONE = 1 / 64
 _BY_NAME = re.compile(
     r"\b(?:importlib|__import__|import_module|import_string|importorskip|runpy|pkgutil|pkg_resources|entry_points|exec|eval"
     r"|execfile|pytest_plugins|subprocess|[Pp]open|os\.(?:system|exec\w+|spawn\w+|posix_spawn\w*)"
-    r"|django|DJANGO_SETTINGS_MODULE|(?:patch(?:\.\w+)?|setattr)\(\s*[\"'])\b"
+    r"|django|DJANGO_SETTINGS_MODULE)\b"
+    r"|\bpatch(?:\.(?:multiple|dict))?\(|\b(?:set|del)attr\(\s*(?:[fr]?[\"']|\w+\s*\+)"
 )
 _READS = re.compile(
     r"\b(?:open|read_text|read_bytes|r?glob|iterdir|listdir|scandir|walk|getsource\w*|__file__|resources|doctest|pytester"

@@ -106,6 +106,8 @@ def test_tests_that_surely_import_nothing_of_it_may_be_left_out() -> None:
         ("tests/unit/test_dates.py", "TEXT = open('src/shop/rates.py').read()\n"),
         ("tests/unit/test_dates.py", "import shop.compiled\n"),  # is no file here
         ("tests/unit/test_dates.py", "from unittest import mock\n@mock.patch('shop.rates.rate')\ndef test(it): ...\n"),
+        ("tests/unit/test_dates.py", "from mock import patch\nshop = 'shop'\nGONE = patch(f'{shop}.rates.rate')\n"),
+        ("tests/unit/test_dates.py", "def test(monkeypatch):\n    monkeypatch.delattr('shop.rates.rate')\n"),
         ("tests/unit/test_dates.py", "def test(monkeypatch):\n    monkeypatch.setattr('shop.rates.rate', int)\n"),
         ("tests/unit/test_dates.py", "from django.test import TestCase\n"),  # its settings say what is imported
         ("tests/conftest.py", "import os\nos.environ['DJANGO_SETTINGS_MODULE'] = 'shop.rates'\n"),
