@@ -146,6 +146,7 @@ for place = 1, #entries, 2 do
     found = found + 1
   end
 end
+keep()
 return found
 """
 )
