@@ -23,39 +23,43 @@ class Breaker:
         self._clock = clock
         self._failures = 0
         self._closed_until = 0.0  # no call before then
-        self._trying = False
+        self._trial = 0  # the number of the one that is under way
+        self._trials = 0
 
     def wait_s(self) -> float:
         """Seconds until a call may be made; 0 when it may now. Infinite while the one trial call is under way."""
-        if self._failures >= self._threshold and self._trying:
+        if self._failures >= self._threshold and self._trial:
             return float("inf")
         return max(0.0, self._closed_until - self._clock())
 
-    def begin(self) -> bool:
-        """A call is made; whether it is the trial."""
-        self._trying = self._failures >= self._threshold
-        return self._trying
+    def begin(self) -> int:
+        """A call is made; the number of the trial that it is, or 0."""
+        trial = self._failures >= self._threshold
+        self._trials += trial
+        self._trial = self._trials if trial else 0
+        return self._trial
 
     def answers(self) -> None:
         """An answer begins: when it is that of the trial, others may call, who would wait for its end in vain."""
-        if self._trying:
-            self._failures, self._trying = self._threshold - 1, False
+        if self._trial:
+            self._failures, self._trial = self._threshold - 1, 0
 
     def succeeded(self) -> None:
-        self._failures, self._closed_until, self._trying = 0, 0.0, False
+        self._failures, self._closed_until, self._trial = 0, 0.0, 0
 
     def failed(self) -> None:
         """The endpoint was at fault."""
         self._failures += 1
-        self._trying = False
+        self._trial = 0
         over = self._failures - self._threshold
         if over >= 0:
             self.hold(min(LONGEST_S, FIRST_S * 2 ** min(over, 10)))
 
-    def abandoned(self, trial: bool) -> None:
-        """A call, the trial or not, ended in a way that says nothing of the endpoint (it was cancelled, or its request was
-        wrong)."""
-        self._trying = self._trying and not trial
+    def abandoned(self, trial: int) -> None:
+        """A call, of which `begin` said so, ended in a way that says nothing of the endpoint (it was cancelled, or its request
+        was wrong)."""
+        if trial == self._trial:
+            self._trial = 0
 
     def hold(self, seconds: float) -> None:
         """Make no call for so long (the endpoint asked for it)."""

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 
 from agents.models import Endpoint, Retry
-from agents.models.breaker import FIRST_S, Breaker
+from agents.models.breaker import FIRST_S, LONGEST_S, Breaker
 from agents.models.router import Router
 from tests.agents.models.conftest import Books, asks, served
 from tests.agents.models.servers import DONE, chunk, error, raw, says, serving, usage
@@ -84,9 +84,15 @@ def test_a_breaker_opens_waits_longer_each_time_and_lets_one_try() -> None:
     assert breaker.wait_s() == 2 * FIRST_S
     now[0] += 2 * FIRST_S
     trial = breaker.begin()
-    breaker.abandoned(trial=False)  # one that was begun before
+    breaker.abandoned(0)  # one that was begun before
     assert breaker.wait_s() == float("inf")
+    breaker.answers()  # no longer the trial
+    breaker.failed()  # of another call
+    now[0] += LONGEST_S
+    next_trial = breaker.begin()
     breaker.abandoned(trial)
+    assert breaker.wait_s() == float("inf")
+    breaker.abandoned(next_trial)
     assert breaker.wait_s() == 0
     breaker.begin()
     breaker.succeeded()
