@@ -13,10 +13,15 @@ import hashlib
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import date, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from pathlib import PurePath
 from typing import Any, Protocol
+from uuid import UUID
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
-from pydantic_core import PydanticSerializationError, to_json
+from pydantic_core import PydanticSerializationError
 
 from planner import ToolSpec
 
@@ -131,25 +136,31 @@ class Memo:
         """None for arguments of which it cannot be told whether they are equal to others."""
         try:
             text = "\0".join((self._salt, tool.name, version, _spelt(dict(arguments))))
-        except (ValueError, TypeError, RecursionError):
+        except (TypeError, RecursionError):
             return None
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 _PLAIN = (str, bytes, int, float, bool, type(None))
+_SAYING_ALL = (PurePath, Enum, date, time, timedelta, Decimal, UUID)  # by their repr
 
 
 def _spelt(value: Any) -> str:
-    """The same text for two values only if they and their types are equal, keys' too. Raises ValueError, TypeError or
-    RecursionError for what has no text of that kind."""
+    """The same text for two values only if they and their types are equal, keys' too. Raises TypeError or RecursionError for
+    what has no text of that kind."""
     kind = type(value)
     if kind in _PLAIN:
         return repr(value)
-    if kind is list:
-        return f"[{', '.join([_spelt(each) for each in value])}]"
+    if kind in (list, tuple):
+        return f"{kind.__name__}({', '.join([_spelt(each) for each in value])})"
     if kind is dict:
         return f"{{{', '.join([f'{_spelt(key)}: {_spelt(each)}' for key, each in value.items()])}}}"
-    text = _spelt(dict(value)) if isinstance(value, BaseModel) else repr(to_json(value))
+    if isinstance(value, BaseModel):
+        text = _spelt(dict(value))
+    elif isinstance(value, _SAYING_ALL):
+        text = repr(value)
+    else:
+        raise TypeError(f"a {kind.__name__} cannot be told from others like it")
     return f"{kind.__module__}.{kind.__qualname__}({text})"
 
 
