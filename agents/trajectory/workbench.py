@@ -10,18 +10,20 @@ from functools import cached_property
 from typing import Any
 
 from agents.models import Model, ModelRequest, Place, Secrets, Weighed
+from agents.planned import PLANNED
 from agents.tools import OWN, SPECS, Definitions, Notes, TestRunner, Toolbox
 from agents.trajectory.prompt import Form, Prefix
 from agents.trajectory.said import Said
 from agents.trajectory.stops import Limits, Step
 from executor import Execution, Memo, Scheduler, Slots, Tool
 from memory import SEARCH, Journal, Store
-from planner import Call, Effects, Plan, ToolSpec, grammar, openai_tools
+from planner import Call, Effects, Plan, ToolSpec, explain, grammar, openai_tools
 from workspaces import Checkout, Sandbox, Workspace, Workspaces, patched_files
 
 Start = Callable[[Workspace], Awaitable[Sandbox]]
 Tests = Callable[[Sandbox], TestRunner]
 TURN = "trajectory.turn"  # the Journal's event
+_TOLD = 200  # characters of a statement there
 PLAN_S = 1800.0  # seconds that one plan may take
 _BYTES_PER_TOKEN = 3.0  # when nobody has counted yet
 _SHORT = 300  # tokens of an answer that has no room for a text without end; such a limit is too slow where it is high
@@ -235,7 +237,25 @@ class Workbench:
     async def execute(self, plan: Plan | AsyncIterator[Call | Plan]) -> Execution:
         assert self._scheduler is not None
         self._plans += 1
-        return await self._scheduler.run(plan, timeout_s=PLAN_S, label=f"{self.name}.{self._plans}")
+        label = f"{self.name}.{self._plans}"
+        if isinstance(plan, Plan):
+            self._tell_plan(plan, label)
+            return await self._scheduler.run(plan, timeout_s=PLAN_S, label=label)
+        return await self._scheduler.run(self._telling(plan, label), timeout_s=PLAN_S, label=label)
+
+    async def _telling(self, stream: AsyncIterator[Call | Plan], label: str) -> AsyncIterator[Call | Plan]:
+        async for item in stream:
+            if isinstance(item, Plan):
+                self._tell_plan(item, label)
+            yield item
+
+    def _tell_plan(self, plan: Plan, label: str) -> None:
+        """The plan's event in the Journal."""
+        told = explain(plan).model_dump(mode="json")
+        for call in told["calls"]:
+            call["text"] = self.shared.secrets.clean(call["text"])[:_TOLD]
+        told["end"] = self.shared.secrets.clean(told["end"])[:_TOLD]
+        self.shared.journal.append(PLANNED, {"plan": label, "explanation": told})
 
     def begins(self) -> None:
         """The first token of an answer has come."""

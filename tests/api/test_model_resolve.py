@@ -165,6 +165,9 @@ def test_a_model_looks_reproduces_errs_mends_and_wins(
     assert tries[-1] == 0
     assert tries[-2] > 0  # it saw its first edit fail
     assert left_behind(tmp_path / "state") == []
+    plans = runoff("plan", "--run", "last").stdout
+    assert all(f"plan 1.{number}:" in plans for number in range(1, len(answers) + 1))
+    assert plans.partition("plan 1.1:")[2].count("actual: ok") >= len(answers)
     replayed = runoff("replay", "last", RUNOFF_TRAJECTORIES="1")
     assert replayed.returncode == 0, replayed.stderr + replayed.stdout
     assert f"replayed {len(answers)} calls" in replayed.stdout
