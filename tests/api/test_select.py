@@ -100,6 +100,18 @@ def test_predictions_of_one_issue(shop: Path, patches: dict[str, str], tmp_path:
     assert "the patch of beta" in shown.stdout
 
 
+def test_tests_that_were_named_and_cannot_be_run_are_an_error(
+    shop: Path,  # noqa: F811
+    patches: dict[str, str],
+    tmp_path: Path,
+    runoff: Runoff,
+) -> None:
+    directory = write(tmp_path / "patches", patches)
+    ended = runoff("select", shop, "--issue", "i", "--candidates", directory, "--test", "pytest tests/test_shpo.py")
+    assert ended.returncode == 2
+    assert "test_shpo.py" in ended.stderr
+
+
 def test_none_that_is_right(shop: Path, patches: dict[str, str], tmp_path: Path, runoff: Runoff) -> None:  # noqa: F811
     directory = write(tmp_path / "patches", {name: patches[name] for name in ("gamma", "zeta")})
     ended = runoff("select", shop, "--issue", ISSUE, "--candidates", directory)
