@@ -117,8 +117,8 @@ class Evidence:
             )
         return [*notes, *self._fallen()]
 
-    def _left(self) -> list[str]:
-        """What the budget did not last for."""
+    def _left(self, *, interrupted: bool) -> list[str]:
+        """What the Run did not last for."""
         notes = []
         if len(self.candidates) < self.given:
             notes.append(
@@ -128,9 +128,9 @@ class Evidence:
         if self.cut and self.base is not None:
             classes, _ = self.standing()
             if untested := sum(not self.cast.get(each.id) and not self.is_proven(each) for each in classes):
+                why = "the run was interrupted" if interrupted else "the budget does not last for all"
                 notes.append(
-                    f"{untested} of {len(classes)} programs were not tested: the budget does not last for all, and those that "
-                    "look the likeliest come first"
+                    f"{untested} of {len(classes)} programs were not tested: {why}, and those that look the likeliest come first"
                 )
         return notes
 
@@ -219,13 +219,19 @@ class Evidence:
         left = {each.of: likely[each.of.id] for each in eligible if likely[each.of.id] >= least}
         return {} if len(left) < 2 or behave_alike(list(left)) else left
 
-    def verdict(self, *, stopped: str, bill: Bill, notes: Sequence[str] = ()) -> Verdict:
+    def verdict(self, *, stopped: str, bill: Bill, notes: Sequence[str] = (), interrupted: bool = False) -> Verdict:
         """The best that can be said now. notes: more that its reader must know."""
         _, dropped = self.standing()
         counted = self.counted()
         cost = {"wall_s": round(bill.wall_s, 3), "stages": {name: asdict(each) for name, each in bill.stages.items()}}
         more = self._unmended(counted) if counted.standings else []
-        return decide(counted, dropped, stopped=stopped, cost=cost, notes=[*self._left(), *self.notes(), *more, *notes])
+        return decide(
+            counted,
+            dropped,
+            stopped=stopped,
+            cost=cost,
+            notes=[*self._left(interrupted=interrupted), *self.notes(), *more, *notes],
+        )
 
     def votes(self, classes: Sequence[EquivalenceClass]) -> tuple[list[Probe], list[Ballot]]:
         """Everything that may vote, and what is known of these classes."""

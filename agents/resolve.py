@@ -143,7 +143,8 @@ async def resolve(
         except BaseException:
             journal.append("run.interrupted", {})
             raise
-        verdict = evidence.verdict(stopped=why, bill=await ledger.final_bill(), notes=failed_calls(journal))
+        bill = await ledger.final_bill()
+        verdict = evidence.verdict(stopped=why, bill=bill, notes=failed_calls(journal), interrupted=interrupted)
     winner = evidence.candidates.get(verdict.winner or "")
     patch = winner.patch if winner else b""
     digest = store.files.put(patch) if winner else None

@@ -155,7 +155,9 @@ def _sure(counted: Count) -> tuple[float, str]:
         told = "the other ballots tell" if _told_by_ballots(best, eligible[1]) else "how much patches agree tells"
         why = f"{told} the best of {len(eligible)} programs that passed every test from the second best"
     else:
-        return OPEN, f"{len(eligible)} programs passed every test and do not all behave alike"
+        compared = all(each.of.behaviour is not None for each in eligible)
+        but = "do not all behave alike" if compared else "were not all compared with each other"
+        return OPEN, f"{len(eligible)} programs passed every test and {but}"
     return sure, "; ".join(filter(None, (why, agree)))
 
 

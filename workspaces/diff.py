@@ -185,6 +185,8 @@ def patched_files(checkout: Checkout, patch: bytes) -> dict[str, tuple[str, byte
             run(["apply", "--cached", "--whitespace=nowarn", "-"], at=place, stdin=patch, variables=variables)
         except RepositoryError as error:
             why = str(error).removeprefix(f"git apply failed in {place}: ")
+            if "No valid patches in input" in why:
+                raise PatchError("it holds no patch in git's format") from error
             raise PatchError(f"the patch does not apply to {checkout.commit[:12]}: {why}") from error
         listing = ["diff-index", "--cached", "-z", "--no-renames", checkout.commit]
         fields = run(listing, at=place, variables=variables).split(b"\0")
