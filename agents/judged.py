@@ -28,7 +28,7 @@ _SCRIPT = re.compile(r"\s*(?:(?:\S*/)?(?:sh|bash|python[\d.]*|node|perl|ruby)\s+
 
 
 def judging(changes: Iterable[Change]) -> list[Change]:
-    """Those of a candidate's changes that could decide what tests say."""
+    """Those of a candidate's changes that decide what tests say, by the names that tests have. See `support` for others."""
     return [
         change
         for change in changes

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from memory import Event
 from planner import Explanation, Timing, with_timings
 
-PLANNED = "plan.compiled"  # a plan will be executed, or is since it began to be written: its label, and its Explanation
+PLANNED = "plan.compiled"  # a plan will be executed, or is since it began to be written: its label and Explanation
 
 
 def explained_plans(events: Iterable[Event]) -> Iterator[tuple[str, Explanation]]:
-    """Each plan's label and what it was to do and did, in the order in which they began. A plan that was executed again
+    """Each plan's label and what it was to do and did, in the order in which they were told. A plan that was executed again
     after a crash comes again."""
     plans: list[tuple[str, Explanation, dict[str, Timing]]] = []
     told: dict[str, dict[str, Timing]] = {}

@@ -40,7 +40,7 @@ FINALISTS = 4  # classes that pass, about which other evidence is gathered: beha
 AT_ONCE = 100  # classes whose bounds are compared: it takes the time of each for each that is tested
 CHEAP_CPU_S = 5.0  # of a suite that takes less on base, no few are tried first
 FIRST = 32  # tests of a class that has run none: those that are likely to fail, for their cost
-TIMES = 2  # that a test must pass on base when it runs again
+TIMES = 2  # that a test runs again, on base or with the winner, before it is taken to pass each time
 ROOM = 0.5  # of what selection has left, for all tests with the finalists; the rest is for classes that fail, and for asking
 MOST = 1_000_000  # at once, of one that has
 
